@@ -1,0 +1,69 @@
+"""What can go wrong, in words meant for the user.
+
+The message of an `EngineError` is shown as it is; `kind` is its name on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EngineError(Exception):
+    """Base of every error whose message is for the user."""
+
+    kind: ClassVar[str] = "internal"
+
+
+class ConfigError(EngineError):
+    """A setting or request is wrong; the message names field, value and bound."""
+
+    kind = "config"
+
+
+class CheckpointError(EngineError):
+    """A model file is missing, damaged or of a kind we do not load."""
+
+    kind = "checkpoint"
+
+
+class FetchError(EngineError):
+    """The model could not be had from any of its sources."""
+
+    kind = "fetch"
+
+
+class EngineUnavailable(EngineError):
+    """The engine process could not be started, or it died."""
+
+    kind = "unavailable"
+
+
+class Cancelled(EngineError):
+    """The request was cancelled by its client."""
+
+    kind = "cancelled"
+
+
+class DeadlineExceeded(EngineError):
+    """The request's time was up before it had a result."""
+
+    kind = "deadline"
+
+
+_BY_KIND = {
+    e.kind: e
+    for e in (
+        EngineError,
+        ConfigError,
+        CheckpointError,
+        FetchError,
+        EngineUnavailable,
+        Cancelled,
+        DeadlineExceeded,
+    )
+}
+
+
+def error_of_kind(kind: str, message: str) -> EngineError:
+    """Rebuild an error that crossed the wire."""
+    return _BY_KIND.get(kind, EngineError)(message)

@@ -1,0 +1,215 @@
+"""The messages between a client and the engine: one JSON object a line, UTF-8, in both directions.
+
+Client to engine:
+    {"type": "edit", "id": 1, "request": EditRequest}     start; answers come with the same id
+    {"type": "cancel", "id": 1}                           drop it within one denoising step
+    end of input                                          drop everything and exit
+Engine to client:
+    {"type": "status", "state": "loading" | "ready", "message": str, "fraction": float | null}
+    {"type": "frame", "id": 1, "frame": Frame}            only if the request asked for frames
+    {"type": "result", "id": 1, "result": EditResult}     the last message of a request, or
+    {"type": "error", "id": 1, "kind": str, "message": str}   kinds are those of `engine.errors`
+
+Offsets are characters of `EditRequest.text`; a span is [start, end). Neither LSP nor torch types
+appear here, so that the same messages serve other transports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from engine.errors import ConfigError
+from grammars.span import Replacement, Span
+from grammars.validation import Verdict
+
+PROTOCOL_VERSION = 1
+MAX_TEXT_CHARS = 1 << 20
+MAX_INSTRUCTION_CHARS = 8_000
+
+
+class Effort(StrEnum):
+    """The user's one dial: it sets steps, candidates, repair rounds and deadline together."""
+
+    QUICK = "quick"
+    BALANCED = "balanced"
+    THOROUGH = "thorough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditRequest:
+    """Fill spans of a text (no instruction) or rewrite them (with one).
+
+    Raises:
+        ConfigError: naming the field, its value and the bound it breaks.
+    """
+
+    text: str
+    spans: tuple[Span, ...]
+    language: str = ""  # LSP language id; "" or unknown works without the syntax gate
+    path: str = ""  # shown to the model's prompt and in messages; never opened
+    instruction: str | None = None
+    effort: Effort = Effort.BALANCED
+    single_line: bool = False  # the fill ends with its first line
+    max_tokens: int | None = None  # per span; None leaves it to the effort
+    candidates: int | None = None
+    seed: int = 0
+    deadline_s: float | None = None
+    frames: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.text) > MAX_TEXT_CHARS:
+            raise ConfigError(
+                f"the text has {len(self.text):,} characters, more than {MAX_TEXT_CHARS:,}"
+            )
+        if not self.spans:
+            raise ConfigError("spans is empty: there is nothing to edit")
+        ordered = sorted(self.spans)
+        if ordered[-1].end > len(self.text):
+            raise ConfigError(f"span ends at {ordered[-1].end}, the text at {len(self.text)}")
+        if any(a.end > b.start or a == b for a, b in zip(ordered, ordered[1:], strict=False)):
+            raise ConfigError("two spans overlap")
+        if self.instruction is not None:
+            if not self.instruction.strip():
+                raise ConfigError("the instruction is empty: say what to change")
+            if len(self.instruction) > MAX_INSTRUCTION_CHARS:
+                raise ConfigError(
+                    f"the instruction has {len(self.instruction):,} characters, "
+                    f"more than {MAX_INSTRUCTION_CHARS:,}"
+                )
+            if not any(len(s) for s in self.spans):
+                raise ConfigError("the span is empty: a rewrite needs text to rewrite")
+        for name, value, low, high in (
+            ("max_tokens", self.max_tokens, 1, 1024),
+            ("candidates", self.candidates, 1, 16),
+            ("deadline_s", self.deadline_s, 0.0, 3600.0),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ConfigError(f"{name} is {value}, not between {low} and {high}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values; a span is a pair."""
+        return asdict(self) | {"spans": [[s.start, s.end] for s in self.spans]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EditRequest:
+        """Build a request from what crossed the wire.
+
+        Raises:
+            ConfigError: if a field is missing, unknown or out of its bounds.
+        """
+        try:
+            fields = dict(data)
+            fields["spans"] = tuple(Span(*pair) for pair in fields["spans"])
+            fields["effort"] = Effort(fields.get("effort", Effort.BALANCED))
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"not an edit request: {error}") from error
+
+
+class TokenState(StrEnum):
+    """What a canvas position is, in the live view."""
+
+    MASKED = "masked"
+    PROVISIONAL = "provisional"  # the model's guess, not yet committed
+    COMMITTED = "committed"
+    REVISED = "revised"  # committed, then changed
+
+
+@dataclass(frozen=True, slots=True)
+class FrameToken:
+    """One canvas position of a frame."""
+
+    text: str
+    state: TokenState
+    confidence: float  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One step of the denoising of one span, for a live view. Clients may drop frames."""
+
+    span: int  # index into EditRequest.spans
+    step: int
+    tokens: tuple[FrameToken, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Frame:
+        """Build a frame from what crossed the wire."""
+        tokens = tuple(
+            FrameToken(t["text"], TokenState(t["state"]), t["confidence"]) for t in data["tokens"]
+        )
+        return cls(data["span"], data["step"], tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to make the edit, with its verdict. Offer it only if the verdict is ok."""
+
+    replacements: tuple[Replacement, ...]
+    verdict: Verdict
+    score: float  # mean log-probability a token; higher is surer
+
+
+@dataclass(frozen=True, slots=True)
+class EditStats:
+    """What an edit cost. `tokens` are those of the best candidate's text, its end included."""
+
+    steps: int
+    forward_calls: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """All candidates, best first (never empty), and what they cost."""
+
+    candidates: tuple[Candidate, ...]
+    stats: EditStats
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate to offer, if its verdict is ok."""
+        return self.candidates[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {
+            "candidates": [
+                {
+                    "replacements": [[r.span.start, r.span.end, r.text] for r in c.replacements],
+                    "verdict": {
+                        "ok": c.verdict.ok,
+                        "reasons": list(c.verdict.reasons),
+                        "checked": c.verdict.checked,
+                    },
+                    "score": c.score,
+                }
+                for c in self.candidates
+            ],
+            "stats": asdict(self.stats),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EditResult:
+        """Build a result from what crossed the wire."""
+        candidates = tuple(
+            Candidate(
+                tuple(Replacement(Span(a, b), text) for a, b, text in c["replacements"]),
+                Verdict(
+                    ok=c["verdict"]["ok"],
+                    reasons=tuple(c["verdict"]["reasons"]),
+                    checked=c["verdict"]["checked"],
+                ),
+                c["score"],
+            )
+            for c in cast(list[Mapping[str, Any]], data["candidates"])
+        )
+        return cls(candidates, EditStats(**data["stats"]))

@@ -1,0 +1,55 @@
+"""Lines as editors see them: LF, CRLF and CR end a line, nothing else does.
+
+`str.splitlines` also breaks at form feeds, U+2028 and others, which shifts every later line.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+
+from grammars.span import Span
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class LineIndex:
+    """Where each line of a text starts. Lines count from 0; the last one may be empty."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts = [0, *(m.end() for m in _LINE_END.finditer(text))]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def line_at(self, offset: int) -> int:
+        """Return the line that holds the character at `offset` (the end of text included)."""
+        return bisect_right(self.starts, offset) - 1
+
+    def span(self, line: int) -> Span:
+        """Return a line's characters, its line end included."""
+        end = self.starts[line + 1] if line + 1 < len(self.starts) else len(self.text)
+        return Span(self.starts[line], end)
+
+    def content(self, line: int) -> Span:
+        """Return a line's characters without its line end."""
+        span = self.span(line)
+        return Span(span.start, span.start + len(span.of(self.text).rstrip("\r\n")))
+
+
+def line_end(text: str) -> str:
+    """Return the line end a text uses most, LF where it has none."""
+    counts = Counter(_LINE_END.findall(text))
+    return counts.most_common(1)[0][0] if counts else "\n"
+
+
+def with_line_end(text: str, end: str) -> str:
+    """Return `text` with every line end replaced by `end`."""
+    return _LINE_END.sub(end, text)
+
+
+def indentation(line: str) -> str:
+    """Return the blanks and tabs a line starts with."""
+    return line[: len(line) - len(line.lstrip(" \t"))]

@@ -1,0 +1,85 @@
+"""Spans and replacements: where text changes, and into what.
+
+Everything is in characters (Unicode code points) and half-open. `lsp_server.positions` owns the
+conversion to LSP units, `grammars.syntax` the one to bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range of characters.
+
+    Raises:
+        ValueError: if it is inverted or starts before the text.
+    """
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a span: {self.start}..{self.end}")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __bool__(self) -> bool:  # an empty span is still a span: never let `if span` mean its length
+        return True
+
+    def of(self, text: str) -> str:
+        """Return the characters of `text` it covers."""
+        return text[self.start : self.end]
+
+    def overlaps(self, other: Span) -> bool:
+        """Tell whether both share a character; touching spans do not."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """New text for a span of the original text."""
+
+    span: Span
+    text: str
+
+
+def apply(text: str, replacements: Iterable[Replacement]) -> str:
+    """Apply replacements that all refer to the original `text`.
+
+    Raises:
+        ValueError: if two of them overlap or one ends behind the text.
+    """
+    pieces: list[str] = []
+    done = 0
+    for r in sorted(replacements, key=lambda r: r.span):
+        if r.span.start < done or r.span.end > len(text):
+            raise ValueError(f"replacement {r.span} overlaps another or leaves the text")
+        pieces += (text[done : r.span.start], r.text)
+        done = r.span.end
+    return "".join([*pieces, text[done:]])
+
+
+def minimal(text: str, replacement: Replacement) -> Replacement:
+    """Trim what a replacement has in common with the text it replaces, at both ends.
+
+    A line end (CRLF) is never split: an editor would see a lone CR.
+    """
+    old, new = replacement.span.of(text), replacement.text
+    limit = min(len(old), len(new))
+    head = 0
+    while head < limit and old[head] == new[head]:
+        head += 1
+    if head and old[head - 1] == "\r":
+        head -= 1
+    tail = 0
+    while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    if tail and old[len(old) - tail] == "\n":
+        tail -= 1
+    span = Span(replacement.span.start + head, replacement.span.end - tail)
+    return Replacement(span, new[head : len(new) - tail])
