@@ -28,8 +28,8 @@ class Span:
     def __len__(self) -> int:
         return self.end - self.start
 
-    def __bool__(self) -> bool:  # an empty span is still a span: never let `if span` mean its length
-        return True
+    def __bool__(self) -> bool:
+        return True  # an empty span is still a span: never let `if span` mean its length
 
     def of(self, text: str) -> str:
         """Return the characters of `text` it covers."""
@@ -64,22 +64,43 @@ def apply(text: str, replacements: Iterable[Replacement]) -> str:
     return "".join([*pieces, text[done:]])
 
 
+def landed(replacements: Iterable[Replacement]) -> list[tuple[Span, Span]]:
+    """Return where each replacement was and where its text lands once all are applied, in order."""
+    places: list[tuple[Span, Span]] = []
+    shift = 0
+    for r in sorted(replacements, key=lambda r: r.span):
+        start = r.span.start + shift
+        places.append((r.span, Span(start, start + len(r.text))))
+        shift += len(r.text) - len(r.span)
+    return places
+
+
 def minimal(text: str, replacement: Replacement) -> Replacement:
     """Trim what a replacement has in common with the text it replaces, at both ends.
 
-    A line end (CRLF) is never split: an editor would see a lone CR.
+    A line end (CRLF) is never split, in the old text or the new: an editor would see a lone CR.
     """
+    start, end = replacement.span.start, replacement.span.end
     old, new = replacement.span.of(text), replacement.text
+    if old == new:
+        return Replacement(Span(start, start), "")
     limit = min(len(old), len(new))
+    # A pair may also join a character of the replacement with one just outside it.
+    before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+    around = [before + side + after for side in (old, new)]
+
     head = 0
     while head < limit and old[head] == new[head]:
         head += 1
-    if head and old[head - 1] == "\r":
+    while head and any(_splits_crlf(side, len(before) + head) for side in around):
         head -= 1
     tail = 0
     while tail < limit - head and old[-1 - tail] == new[-1 - tail]:
         tail += 1
-    if tail and old[len(old) - tail] == "\n":
+    while tail and any(_splits_crlf(side, len(side) - len(after) - tail) for side in around):
         tail -= 1
-    span = Span(replacement.span.start + head, replacement.span.end - tail)
-    return Replacement(span, new[head : len(new) - tail])
+    return Replacement(Span(start + head, end - tail), new[head : len(new) - tail])
+
+
+def _splits_crlf(text: str, at: int) -> bool:
+    return at > 0 and text[at - 1 : at + 1] == "\r\n"

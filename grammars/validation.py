@@ -1,5 +1,26 @@
+"""The gate: whether an edit may be offered, judged by what it does to a file's syntax.
+
+Files are often broken while they are edited, so an edit is compared with the file before it.
+"""
+
 from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from grammars.languages import Language, language
+from grammars.lines import LineIndex, indentation
+from grammars.python_source import new_fault
+from grammars.span import Replacement, Span, apply, landed, minimal
+from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
+
+MAX_REASONS = 3
+
+_VISIBLE_CONTROLS = "\t\n\r"
+# Blank or invisible, yet letters or marks to Unicode; and U+FFFD, which stands for broken bytes.
+_INVISIBLE = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +30,192 @@ class Verdict:
     ok: bool
     reasons: tuple[str, ...] = ()
     checked: bool = True  # False where no grammar knows the language
+
+
+def validate(text: str, replacements: Iterable[Replacement], language_id: str) -> Verdict:
+    """Judge an edit of `text`: no worse syntax, nothing hidden in what it adds.
+
+    Raises:
+        ValueError: if replacements overlap or leave the text.
+    """
+    edit = _Edit(text, replacements)
+    known = language(language_id)
+    if reasons := _hidden(edit):
+        return Verdict(False, reasons, checked=known is not None)
+    if known is None:
+        name = f"no grammar for '{language_id}'" if language_id else "unknown language"
+        return Verdict(True, (f"{name}: syntax not checked",), checked=False)
+    try:
+        reasons = _syntax_reasons(edit, known)
+    except ParseTimeout as error:
+        return Verdict(False, (str(error),), checked=False)
+    if not reasons and known.id == "python" and (fault := new_fault(text, edit.new, edit.places)):
+        reasons = (f"Python: {fault.message} (line {fault.line + 1})",)
+    return Verdict(not reasons, reasons)
+
+
+def new_errors(text: str, replacements: Iterable[Replacement], language_id: str) -> list[Span]:
+    """Return what an edit broke, as spans of the new text: where a repair should look first.
+
+    Empty where something is missing. For a fault only Python's compiler sees, its line.
+    """
+    edit = _Edit(text, replacements)
+    known = language(language_id)
+    if known is None:
+        return []
+    try:
+        spans = [fault.span for fault in _compared(edit, known).new]
+    except ParseTimeout:
+        return []
+    if known.id == "python" and (fault := new_fault(text, edit.new, edit.places)):
+        lines = LineIndex(edit.new)
+        line = lines.content(min(fault.line, len(lines) - 1))
+        if not any(line.start <= span.start <= line.end for span in spans):
+            spans.append(line)
+    return sorted(spans)
+
+
+class _Edit:
+    """An edit applied: both texts, and where they differ."""
+
+    def __init__(self, text: str, replacements: Iterable[Replacement]) -> None:
+        self.text = text
+        self.replacements = sorted(replacements, key=lambda r: r.span)
+        self.new = apply(text, self.replacements)
+        trimmed = (minimal(text, r) for r in self.replacements)
+        self.places = landed(r for r in trimmed if r.text or len(r.span))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    new: list[SyntaxFault]  # faults of the new text that none of the baseline accounts for
+    after: int  # how many faults the new text has
+    allowed: int  # how many it may have
+
+
+def _syntax_reasons(edit: _Edit, known: Language) -> tuple[str, ...]:
+    if not edit.places:
+        return ()
+    compared = _compared(edit, known)
+    lines = LineIndex(edit.new)
+    refused = compared.new
+    if compared.after <= compared.allowed:
+        refused = [fault for fault in refused if _is_near(lines, fault.span, edit.places)]
+        if not refused:
+            return ()
+    told = list(dict.fromkeys(_told(lines, fault) for fault in refused))
+    if not told:
+        return (f"{compared.after} syntax errors, {compared.allowed} without the edit",)
+    rest = len(told) - MAX_REASONS
+    return (*told[:MAX_REASONS], f"and {rest} more") if rest > 0 else tuple(told)
+
+
+def _compared(edit: _Edit, known: Language) -> _Comparison:
+    """Compare the faults after an edit with those it cannot be blamed for.
+
+    These are the file's own, except where the edit replaced them. But an ERROR around the edited
+    span would excuse anything inside: there the file counts with a neutral text in the span.
+    """
+    before = _faults(edit.text, known)
+    after = SyntaxTree.parse(edit.new, known).faults()
+    excused = [f.span for f in before if not any(_holds(old, f.span) for old, _ in edit.places)]
+    allowed = len(before)
+    if any(_is_inside_error(before, r.span) for r in edit.replacements):
+        neutral = [_neutral(edit.text, r.span, known) for r in edit.replacements]
+        faults = _faults(apply(edit.text, neutral), known)
+        excused = [_in_old_text(f.span, landed(neutral)) for f in faults]
+        allowed = min(allowed, len(faults))
+    new = [f for f in after if not _matches(_in_old_text(f.span, edit.places), excused)]
+    return _Comparison(new, len(after), allowed)
+
+
+@lru_cache(maxsize=8)
+def _faults(text: str, known: Language) -> tuple[SyntaxFault, ...]:
+    """Return a text's faults, remembered: all candidates of a request share the text before."""
+    return tuple(SyntaxTree.parse(text, known).faults())
+
+
+def _is_inside_error(faults: Sequence[SyntaxFault], span: Span) -> bool:
+    return any(
+        f.kind == "ERROR" and f.span.start <= span.start and span.end <= f.span.end for f in faults
+    )
+
+
+def _neutral(text: str, span: Span, known: Language) -> Replacement:
+    """Return a replacement that fits wherever good code would: a statement, or a name in a line."""
+    lines = LineIndex(text)
+    line_start = lines.span(lines.line_at(span.start)).start
+    before = text[line_start : span.start]
+    after = text[span.end : lines.content(lines.line_at(span.end)).end]
+    old = span.of(text)
+    if not (old.endswith(("\n", "\r")) or not after.strip()) or before.strip():
+        return Replacement(span, "x")
+    if known.id != "python":
+        return Replacement(span, ";\n")
+    if not old.strip():
+        return Replacement(span, old)  # nothing tells the indentation of a statement here
+    first = next(line for line in old.splitlines() if line.strip())
+    return Replacement(span, indentation(first) + "pass\n")
+
+
+def _in_old_text(span: Span, places: Sequence[tuple[Span, Span]]) -> Span:
+    """Return a span of the new text in the old one; inside new text, all that it replaced."""
+    start, end = span.start, span.end
+    for old, new in places:
+        if span.start > new.start:
+            start = old.start if span.start < new.end else span.start - new.end + old.end
+        if span.end > new.start:
+            end = old.end if span.end < new.end else span.end - new.end + old.end
+    return Span(start, end)
+
+
+def _matches(span: Span, others: Iterable[Span]) -> bool:
+    """Tell whether a span overlaps one of the others, or touches it where either is empty."""
+    return any(
+        span.overlaps(o)
+        or (not (len(span) and len(o)) and span.start <= o.end and o.start <= span.end)
+        for o in others
+    )
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    """Tell whether `inner` lies in `outer`; an empty one at its edge does not."""
+    if not len(inner):
+        return outer.start < inner.start < outer.end
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _is_near(lines: LineIndex, span: Span, places: Iterable[tuple[Span, Span]]) -> bool:
+    first, last = lines.line_at(span.start), lines.line_at(span.end)
+    return any(
+        first <= lines.line_at(new.end) + 1 and last >= lines.line_at(new.start) - 1
+        for _, new in places
+    )
+
+
+def _told(lines: LineIndex, fault: SyntaxFault) -> str:
+    line = lines.line_at(fault.span.start) + 1
+    if fault.kind == "MISSING":
+        name = fault.missing
+        return f"line {line}: missing {name if name.isidentifier() else f'`{name}`'}"
+    words = fault.span.of(lines.text).split(maxsplit=1)
+    return f"line {line}: syntax error" + (f" near `{words[0][:40]}`" if words else "")
+
+
+def _hidden(edit: _Edit) -> tuple[str, ...]:
+    """Return the characters an edit adds that a reader would not see, or not see as they are."""
+    lines = LineIndex(edit.new)
+    reasons: list[str] = []
+    for r, (old, new) in zip(edit.replacements, landed(edit.replacements), strict=True):
+        for char in sorted(set(r.text) - set(old.of(edit.text))):
+            if _is_hidden(char):
+                line = lines.line_at(new.start + r.text.index(char)) + 1
+                name = unicodedata.name(char, "a control character")
+                reasons.append(f"line {line}: hidden character U+{ord(char):04X} ({name})")
+    return tuple(reasons[:MAX_REASONS])
+
+
+def _is_hidden(char: str) -> bool:
+    if char in _VISIBLE_CONTROLS:
+        return False
+    return char in _INVISIBLE or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -1,0 +1,57 @@
+"""Load a canvas adapter: low-rank updates for every projection, and the vector of a masked token.
+
+The file is safetensors with PEFT's tensor names and metadata rank, scale, base_sha256.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from engine.errors import CheckpointError
+from engine.linear import LowRank
+from engine.model import Transformer
+
+PROJECTIONS = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+
+
+def load_adapter(model: Transformer, path: Path, base_sha256: str) -> None:
+    """Attach the adapter in `path` to a model.
+
+    Raises:
+        CheckpointError: if the file is damaged, lacks a tensor, or belongs to another base.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("base_sha256") != base_sha256:
+                raise CheckpointError(f"{path.name} was trained on another base model")
+            scale = float(metadata["scale"])
+
+            def tensor(name: str) -> torch.Tensor:
+                return file.get_tensor(name).to(model.device, model.dtype)
+
+            for i, layer in enumerate(model.layers):
+                stem = f"base_model.model.model.layers.{i}."
+                layer.adapt(
+                    {
+                        p: LowRank(
+                            tensor(f"{stem}{p}.lora_A.weight"),
+                            tensor(f"{stem}{p}.lora_B.weight") * scale,
+                        )
+                        for p in PROJECTIONS
+                    }
+                )
+            model.mask_vector = tensor("mask_embedding")
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path.name} is not a canvas adapter: {error}") from error

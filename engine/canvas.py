@@ -1,0 +1,85 @@
+"""The canvas: the tokens of one hole, some of them masked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """An immutable canvas of L positions; each step of the loop makes a new one.
+
+    `revisions` counts how often a committed token was changed.
+    """
+
+    ids: Tensor  # (L,) long; void where masked
+    masked: Tensor  # (L,) bool
+    revisions: Tensor  # (L,) long
+    void: int
+
+    @classmethod
+    def blank(cls, length: int, void: int) -> Canvas:
+        """Return a canvas with every position masked."""
+        return cls(
+            torch.full((length,), void),
+            torch.ones(length, dtype=torch.bool),
+            torch.zeros(length, dtype=torch.long),
+            void,
+        )
+
+    @classmethod
+    def of_text(cls, ids: list[int], void: int) -> Canvas:
+        """Return a canvas on which all of a text is committed."""
+        blank = cls.blank(len(ids), void)
+        return replace(blank, ids=torch.tensor(ids), masked=~blank.masked)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is masked."""
+        return not bool(self.masked.any())
+
+    @property
+    def has_end(self) -> bool:
+        """Whether a committed void shows where the hole ends."""
+        return bool((~self.masked & (self.ids == self.void)).any())
+
+    def text_ids(self) -> list[int]:
+        """Return the committed tokens in front of the end; masked positions are left out."""
+        end = (~self.masked & (self.ids == self.void)).nonzero()
+        stop = int(end[0, 0]) if len(end) else len(self)
+        return self.ids[:stop][~self.masked[:stop]].tolist()
+
+    def write(self, guess: Tensor, where: Tensor) -> Canvas:
+        """Commit `guess` (L,) at the positions `where` (L,) is true; nothing follows a void."""
+        ids = torch.where(where, guess, self.ids)
+        masked = self.masked & ~where
+        changed = where & ~self.masked & (guess != self.ids)
+        behind_end = ((ids == self.void) & ~masked).cumsum(0) > 0
+        return replace(
+            self,
+            ids=torch.where(behind_end, self.void, ids),
+            masked=masked & ~behind_end,
+            revisions=self.revisions + changed.long(),
+        )
+
+    def mask(self, where: Tensor) -> Canvas:
+        """Mask the positions `where` (L,) is true again."""
+        return replace(
+            self, ids=torch.where(where, self.void, self.ids), masked=self.masked | where
+        )
+
+    def grown(self, length: int) -> Canvas:
+        """Return a longer canvas with the same tokens in front and masks behind."""
+        tail = Canvas.blank(length - len(self), self.void)
+        return Canvas(
+            torch.cat([self.ids, tail.ids]),
+            torch.cat([self.masked, tail.masked]),
+            torch.cat([self.revisions, tail.revisions]),
+            self.void,
+        )

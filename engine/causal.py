@@ -1,0 +1,93 @@
+"""Causal decoding on the shared cache: one token a pass, or a drafted run checked in one pass.
+
+A draft never changes the outcome, only the number of passes: the tokens that come out are those
+the model would have chosen one at a time (speculative decoding, arXiv:2211.17192, greedy case).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.cache import Cache
+from engine.model import Transformer
+
+# Chooses a token id (T,) for each row of logits (T, V).
+Pick = Callable[[Tensor], Tensor]
+
+
+class Draft(Protocol):
+    """Whoever guesses what comes next."""
+
+    def propose(self, emitted: Sequence[int]) -> list[int]:
+        """Return tokens that may follow those emitted so far; none if there is no idea."""
+        ...
+
+
+class NoDraft:
+    """Sequential mode: the model alone, one token a pass."""
+
+    def propose(self, emitted: Sequence[int]) -> list[int]:
+        """Return nothing."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class CausalStep:
+    """The tokens one forward pass added, and the log-probability of each."""
+
+    tokens: list[int]
+    logprobs: list[float]
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """Pick the likeliest token of each row."""
+    return logits.argmax(-1)
+
+
+def sampler(temperature: float, seed: int) -> Pick:
+    """Return a pick that draws with a temperature; the same seed draws the same tokens."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def pick(logits: Tensor) -> Tensor:
+        weights = (logits.double() / temperature).softmax(-1)  # float32 draws favour rare tokens
+        return torch.multinomial(weights, 1, generator=generator)[:, 0]
+
+    return pick
+
+
+def decode(
+    model: Transformer,
+    cache: Cache,
+    prompt: Sequence[int],
+    draft: Draft,
+    *,
+    adapted: bool = False,
+    pick: Pick = greedy,
+) -> Iterator[CausalStep]:
+    """Yield the tokens that follow cache and `prompt`, a step a forward pass, until it is closed.
+
+    Ends by itself when the cache is full.
+    """
+    emitted: list[int] = []
+    pending = list(prompt)
+    while (room := cache.capacity - cache.length - len(pending)) >= 0:
+        guess = draft.propose(emitted)[:room]
+        hidden = model.encode(pending + guess, cache, adapted=adapted)
+        logits = model.logits(hidden[len(pending) - 1 :])  # (len(guess) + 1, V)
+        chosen = pick(logits)
+        tokens = chosen.tolist()
+        agreed = 0
+        while agreed < len(guess) and guess[agreed] == tokens[agreed]:
+            agreed += 1
+        cache.keep(len(pending) + agreed)
+        tokens = tokens[: agreed + 1]
+        logprobs = logits[: agreed + 1].log_softmax(-1)
+        scores = logprobs.gather(1, chosen[: agreed + 1, None])[:, 0].tolist()
+        emitted += tokens
+        pending = tokens[-1:]
+        yield CausalStep(tokens, scores)

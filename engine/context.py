@@ -1,0 +1,54 @@
+"""The context of a hole: the text before and behind it, cut to the window at line boundaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.family import Family
+from engine.tokenizer import Tokenizer
+
+# No token is longer than a line of code; this many characters a token always suffice.
+_MAX_CHARS_PER_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stands before and behind a hole, whole."""
+
+    prefix: str
+    suffix: str
+
+    def tokens(
+        self, tokenizer: Tokenizer, family: Family, max_prefix: int, max_suffix: int
+    ) -> list[int]:
+        """Return `fim_prefix P fim_suffix S`; the sentinel `fim_middle` goes with the canvas."""
+        suffix = _head(tokenizer, self.suffix, max_suffix)
+        prefix = _tail(tokenizer, self.prefix, max_prefix + max_suffix - len(suffix))
+        return [
+            tokenizer.special(family.fim_prefix),
+            *prefix,
+            tokenizer.special(family.fim_suffix),
+            *suffix,
+        ]
+
+
+def _tail(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:
+    """Encode the end of a text, from the first line start that fits."""
+    near = text[-limit * _MAX_CHARS_PER_TOKEN :]
+    ids = tokenizer.encode(near)
+    if len(ids) <= limit and len(near) == len(text):
+        return ids
+    kept = tokenizer.decode(ids[-limit:])
+    cut = kept.find("\n") + 1
+    return tokenizer.encode(kept[cut:] if 0 < cut < len(kept) else kept)[-limit:]
+
+
+def _head(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:
+    """Encode the start of a text, up to the last line end that fits."""
+    near = text[: limit * _MAX_CHARS_PER_TOKEN]
+    ids = tokenizer.encode(near)
+    if len(ids) <= limit and len(near) == len(text):
+        return ids
+    kept = tokenizer.decode(ids[:limit])
+    cut = kept.rfind("\n") + 1
+    return tokenizer.encode(kept[:cut] if cut else kept)[:limit]

@@ -1,0 +1,140 @@
+"""From an edit request to judged candidates: the one place where a request's parts meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
+from engine.control import Control
+from engine.errors import ConfigError
+from engine.family import Family
+from engine.fill import Draft, Filler
+from engine.model import Transformer
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats
+from engine.rewrite import Rewriter
+from engine.stopping import HoleShape
+from engine.tokenizer import Tokenizer
+from grammars.lines import line_end, with_line_end
+from grammars.span import Replacement, Span, apply
+from grammars.validation import Verdict, validate
+
+NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
+NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A draft as a replacement, with its verdict."""
+
+    replacement: Replacement
+    verdict: Verdict
+    draft: Draft
+
+
+class Editor:
+    """A loaded model that edits text; it keeps nothing between requests."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        family: Family,
+        decoding: Decoding = Decoding.SEQUENTIAL,
+    ) -> None:
+        if decoding is Decoding.PARALLEL and not model.has_adapter:
+            raise ConfigError("decoding is parallel, which needs an adapter: there is none")
+        self._filler = Filler(model, tokenizer, family, decoding)
+        self._rewriter = Rewriter(model, tokenizer, family)
+        self._max_positions = model.config.max_positions
+
+    def edit(self, request: EditRequest, control: Control) -> EditResult:
+        """Edit every span, from the top; each sees the new text of those above it.
+
+        One span yields as many candidates as asked for, several yield one edit of all.
+
+        Raises:
+            EngineError: Cancelled, DeadlineExceeded, or a ConfigError for what cannot be edited.
+        """
+        effort = EFFORTS[request.effort]
+        spans = sorted(request.spans)
+        if len(spans) == 1:
+            judged = self._candidates(request, spans[0], [], effort, control)
+            candidates = [Candidate((j.replacement,), j.verdict, j.draft.score) for j in judged]
+            tokens = judged[0].draft.tokens
+        else:
+            done: list[_Judged] = []
+            for control.span, span in enumerate(spans):
+                made = [j.replacement for j in done]
+                done += self._candidates(request, span, made, effort, control, wanted=1)[:1]
+            replacements = tuple(j.replacement for j in done)
+            verdict = next((j.verdict for j in done if not j.verdict.ok), None)
+            verdict = verdict or validate(request.text, list(replacements), request.language)
+            score = sum(j.draft.score for j in done) / len(done)
+            candidates = [Candidate(replacements, verdict, score)]
+            tokens = sum(j.draft.tokens for j in done)
+        stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
+        return EditResult(tuple(candidates), stats)
+
+    def _candidates(
+        self,
+        request: EditRequest,
+        span: Span,
+        made: list[Replacement],
+        effort: EffortConfig,
+        control: Control,
+        wanted: int | None = None,
+    ) -> list[_Judged]:
+        """Try until enough drafts pass; refused ones come last, so that there is always one."""
+        wanted = wanted or candidates_for(request)
+        # The model works on LF; the file's own line ends come back in _judge.
+        above = apply(request.text[: span.start], made)
+        shape = HoleShape(
+            with_line_end(above, "\n"),
+            with_line_end(request.text[span.end :], "\n"),
+            with_line_end(span.of(request.text), "\n"),
+            request.single_line,
+        )
+        found: dict[str, _Judged] = {}
+        tries = self._tries(request, shape, effort, control)
+        for draft in itertools.islice(tries, wanted + effort.repair_rounds):
+            for judged in self._judge(request, span, made, shape, draft):
+                found.setdefault(judged.replacement.text, judged)
+            if sum(j.verdict.ok for j in found.values()) >= wanted:
+                break
+        return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
+
+    def _tries(
+        self, request: EditRequest, shape: HoleShape, effort: EffortConfig, control: Control
+    ) -> Iterator[Draft]:
+        if request.instruction is not None and shape.old.strip():
+            language, instruction = request.language, request.instruction
+            return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
+        max_tokens = request.max_tokens or effort.max_fill
+        return self._filler.tries(shape, effort, max_tokens, request.seed, control)
+
+    def _judge(
+        self,
+        request: EditRequest,
+        span: Span,
+        made: list[Replacement],
+        shape: HoleShape,
+        draft: Draft,
+    ) -> Iterator[_Judged]:
+        """Yield the draft with its verdict, then, while refused, shorter forms of a fill."""
+        texts: Iterator[str] = iter([draft.text])
+        if request.instruction is None:
+            texts = itertools.chain(texts, map(shape.fit, shape.shorter(draft.text)))
+        for text in texts:
+            text = with_line_end(text, line_end(request.text))
+            replacement = Replacement(span, text)
+            if not text.strip():
+                verdict = NOTHING
+            elif text == span.of(request.text):
+                verdict = NO_CHANGE
+            else:
+                verdict = validate(request.text, [*made, replacement], request.language)
+            yield _Judged(replacement, verdict, draft)
+            if verdict.ok:
+                return

@@ -1,0 +1,201 @@
+"""Fill one hole: the context once, then as many tries on its cache as are wanted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.cache import Cache
+from engine.canvas import Canvas
+from engine.causal import NoDraft, decode, greedy, sampler
+from engine.config import Decoding, EffortConfig
+from engine.context import Context
+from engine.control import Control
+from engine.denoise import DenoiseStep, denoise
+from engine.family import Family
+from engine.model import Transformer
+from engine.protocol import Frame, FrameToken, TokenState
+from engine.stopping import HoleShape
+from engine.tokenizer import Tokenizer
+
+CANVAS_BUCKETS = (16, 32, 64, 128, 256)
+_TEMPERATURE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finished try: its text, the tokens it took (its end included), mean log-probability."""
+
+    text: str
+    tokens: int
+    score: float
+
+
+class FimDenoiser:
+    """The model as a denoiser of canvases behind a `fim` context.
+
+    The sentinel and the first L-1 canvas tokens go in, L predictions come out (shift 1). A masked
+    position shows the adapter's mask vector, and so does a void: the two look the same.
+    """
+
+    def __init__(self, model: Transformer, cache: Cache, sentinel: int) -> None:
+        assert model.mask_vector is not None, "a masked canvas needs an adapter"
+        self._model, self._cache = model, cache
+        self._sentinel = model.embed(torch.tensor([sentinel]))
+
+    def __call__(self, canvas: Canvas) -> Tensor:
+        """Return logits (L, V)."""
+        hidden = canvas.masked | (canvas.ids == canvas.void)
+        x = torch.where(hidden[:, None], self._model.mask_vector, self._model.embed(canvas.ids))
+        x = torch.cat([self._sentinel, x[:-1]])
+        return self._model.logits(self._model.canvas(x, self._cache))
+
+
+class Filler:
+    """Everything that filling needs from the model; one request at a time."""
+
+    def __init__(
+        self, model: Transformer, tokenizer: Tokenizer, family: Family, decoding: Decoding
+    ) -> None:
+        self._model, self._tokenizer, self._family = model, tokenizer, family
+        self._decoding = decoding
+        self._sentinel = tokenizer.special(family.fim_middle)
+        self._void = tokenizer.special(family.void)
+        self._ends = {tokenizer.special(name) for name in family.ends}
+
+    def tries(
+        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+    ) -> Iterator[Draft]:
+        """Yield drafts of the hole without end: the greedy one, then samples (seed, seed + 1, …)."""
+        context = Context(shape.prefix, shape.suffix).tokens(
+            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+        )
+        longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
+        cache = self._model.new_cache(len(context) + longest + 1)
+        control.check()
+        self._model.encode(context, cache)
+        control.forward_calls += 1
+        cache.keep(len(context))
+        for number in itertools.count():
+            cache.length = len(context)
+            if number == 0 and self._decoding is Decoding.PARALLEL:
+                yield self._denoised(cache, shape, effort, max_tokens, control)
+            else:
+                yield self._sequential(cache, shape, max_tokens, number, seed, control)
+
+    def _sequential(
+        self,
+        cache: Cache,
+        shape: HoleShape,
+        max_tokens: int,
+        number: int,
+        seed: int,
+        control: Control,
+    ) -> Draft:
+        """Decode one token a pass; with the adapter, if there is one, which knows the end."""
+        pick = greedy if number == 0 else sampler(_TEMPERATURE, seed + number - 1)
+        ids: list[int] = []
+        scores: list[float] = []
+        steps = decode(
+            self._model,
+            cache,
+            [self._sentinel],
+            NoDraft(),
+            adapted=self._model.has_adapter and self._decoding is not Decoding.BASE,
+            pick=pick,
+        )
+        control.check()
+        for step in steps:
+            control.forward_calls += 1
+            control.steps += 1
+            ids += step.tokens
+            scores += step.logprobs
+            self._show(control, ids, scores)
+            if ids[-1] in self._ends:
+                text = self._tokenizer.decode(ids[:-1])
+                end = shape.end(text)
+                return _draft(shape, text if end is None else end, scores)
+            text = self._tokenizer.decode(ids)
+            if (end := shape.end(text)) is not None:
+                return _draft(shape, end, scores)
+            if len(ids) >= max_tokens:
+                break
+            control.check()
+        return _draft(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
+
+    def _denoised(
+        self,
+        cache: Cache,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        control: Control,
+    ) -> Draft:
+        """Denoise a canvas; where no void ends it, double the canvas and keep what is committed."""
+        denoiser = FimDenoiser(self._model, cache, self._sentinel)
+        limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
+        start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
+        canvas = Canvas.blank(min(start, limit), self._void)
+        step: DenoiseStep | None = None
+        while True:
+            control.check()
+            for step in denoise(denoiser, canvas, effort.denoise):
+                control.forward_calls += 1
+                control.steps += 1
+                self._show_step(control, canvas, step)
+                canvas = step.canvas
+                control.check()
+            if canvas.has_end or len(canvas) >= limit:
+                break
+            if shape.end(self._tokenizer.decode(canvas.text_ids())) is not None:
+                break
+            canvas = canvas.grown(min(2 * len(canvas), limit))
+        assert step is not None
+        ids = canvas.text_ids()
+        text = self._tokenizer.decode(ids)
+        end = shape.end(text)
+        scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
+        return _draft(shape, text if end is None else end, scores)
+
+    def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
+        if control.on_frame:
+            sureness = torch.tensor(scores).exp().tolist()
+            control.on_frame(
+                Frame(
+                    control.span,
+                    control.steps,
+                    tuple(
+                        FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, p)
+                        for i, p in zip(ids, sureness, strict=True)
+                    ),
+                )
+            )
+
+    def _show_step(self, control: Control, before: Canvas, step: DenoiseStep) -> None:
+        if not control.on_frame:
+            return
+        states: list[FrameToken] = []
+        after = step.canvas
+        for i, (guess, p) in enumerate(zip(step.guess.tolist(), step.sureness.tolist(), strict=True)):
+            token = int(after.ids[i])
+            if after.masked[i]:
+                states.append(FrameToken(self._tokenizer.decode([guess]), TokenState.PROVISIONAL, p))
+            elif token != self._void:
+                changed = not before.masked[i] and int(before.ids[i]) != token
+                state = TokenState.REVISED if changed else TokenState.COMMITTED
+                states.append(FrameToken(self._tokenizer.decode([token]), state, p))
+        control.on_frame(Frame(control.span, control.steps, tuple(states)))
+
+
+def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+    return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))
+
+
+def _whole_lines(text: str) -> str:
+    """Drop the line a fill was cut off in, unless it is the only one."""
+    head, newline, _ = text.rpartition("\n")
+    return head + newline if head.strip() else text

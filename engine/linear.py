@@ -1,0 +1,108 @@
+"""Linear layers over frozen weights: int8 on the CPU, plain floating point elsewhere.
+
+Each may carry a low-rank update (LoRA, arXiv:2106.09685) that a call switches on, so that one set
+of base weights serves context and canvas. Shapes: T tokens, I inputs, O outputs, R rank.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Keeps a row of zeros from dividing by zero; far below any real activation.
+_TINY = 1e-12
+
+
+@functools.cache
+def _has_vnni() -> bool:
+    """Tell whether 8-bit products add up in 32 bits; in 16 bits full 8-bit inputs overflow."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict[str, bool])()  # torch >= 2.10
+    return capabilities.get("avx512_vnni", False) or capabilities.get("avx_vnni", False)
+
+
+class LowRank:
+    """The update y += up(down(x)); the scale is folded into `up`."""
+
+    def __init__(self, down: Tensor, up: Tensor) -> None:
+        self.down = down  # (R, I)
+        self.up = up  # (O, R)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(F.linear(x, self.down), self.up)
+
+    @classmethod
+    def side_by_side(cls, updates: Sequence[LowRank]) -> LowRank:
+        """Join the updates of projections that share their input and are computed as one."""
+        return cls(torch.cat([u.down for u in updates]), torch.block_diag(*(u.up for u in updates)))
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Weight:
+    """A weight matrix in int8: row i stands for values[i] * scale[i]."""
+
+    values: Tensor  # (O, I) int8
+    scale: Tensor  # (O,) float32
+
+    @classmethod
+    def of(cls, weight: Tensor) -> Int8Weight:
+        """Quantise (O, I), symmetric, a scale a row."""
+        scale = weight.abs().amax(1).clamp_min(_TINY) / 127
+        return cls((weight / scale[:, None]).round().to(torch.int8), scale)
+
+    @classmethod
+    def stacked(cls, weights: Sequence[Int8Weight]) -> Int8Weight:
+        """Join the rows of several matrices that share their input."""
+        if len(weights) == 1:
+            return weights[0]
+        return cls(torch.cat([w.values for w in weights]), torch.cat([w.scale for w in weights]))
+
+
+class FloatLinear:
+    """y = x W^T + b in the weight's own dtype; the reference for `Int8Linear`."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self.weight, self.bias = weight, bias  # (O, I), (O,)
+        self.update: LowRank | None = None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        y = F.linear(x, self.weight, self.bias)  # (T, O)
+        return y + self.update(x) if adapted and self.update else y
+
+
+class Int8Linear:
+    """Weights in int8 with a scale a row; activations quantised on the fly with a scale a token.
+
+    Torch's kernel takes one scale for all of x. Dividing each token by its own largest value first
+    makes that scale fit them all: without this, the outliers of a single token in `down_proj` cost
+    the default model half of its accuracy.
+    """
+
+    def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
+        zero = torch.zeros(len(weight.scale), dtype=torch.long)
+        with warnings.catch_warnings():
+            # Torch moves these tensors to another package after 2.13; our range ends there.
+            warnings.simplefilter("ignore", UserWarning)
+            quantized = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateUsage]
+                weight.values, weight.scale.double(), zero, 0
+            )
+        self._packed = torch.ops.quantized.linear_prepack(quantized, None)
+        self._reduce_range = not _has_vnni()
+        self.bias = bias
+        self.update: LowRank | None = None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        scale = x.abs().amax(-1, keepdim=True).clamp_min(_TINY)  # (T, 1)
+        y = torch.ops.quantized.linear_dynamic(x / scale, self._packed, self._reduce_range)
+        y = y.mul_(scale)
+        if self.bias is not None:
+            y = y.add_(self.bias)
+        return y.add_(self.update(x)) if adapted and self.update else y
+
+
+Linear = FloatLinear | Int8Linear

@@ -1,0 +1,71 @@
+"""From a model's name to an `Editor`: file, weights, tokenizer, adapter."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.adapter import load_adapter
+from engine.catalogue import LocalModel, cache_dir, resolve_local
+from engine.checkpoint import Checkpoint
+from engine.config import Decoding
+from engine.edit import Editor
+from engine.errors import CheckpointError
+from engine.model import Transformer
+from engine.tokenizer import Tokenizer
+from engine.weights import FloatWeights, PackedWeights, pack
+
+log = logging.getLogger(__name__)
+
+ADAPTERS = Path(__file__).parent / "weights"
+
+
+def load_editor(
+    model: str | None,
+    report: Callable[[str, float], None],
+    *,
+    decoding: Decoding | None = None,
+    precision: str = "int8",
+) -> Editor:
+    """Load a model (the default one for None) that is on this machine.
+
+    Raises:
+        EngineError: with the reason and the remedy.
+    """
+    local = resolve_local(model)
+    if precision == "int8":
+        weights = _packed(local, report)
+        tokenizer = Tokenizer(weights.vocabulary)
+    else:
+        checkpoint = Checkpoint(local.path)
+        weights = FloatWeights(checkpoint.config, checkpoint.tensors())
+        tokenizer = Tokenizer(checkpoint.vocabulary())
+    report("packing weights", 0.8)
+    transformer = Transformer(weights)
+    adapter = ADAPTERS / f"{local.entry.name}.safetensors"
+    if decoding is not Decoding.BASE and adapter.exists():
+        report("reading the adapter", 0.95)
+        load_adapter(transformer, adapter, local.entry.sha256)
+    report("ready", 1.0)
+    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+
+
+def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:
+    """Map the packed form of a model, made at its first use: quantising takes many seconds."""
+    key = local.entry.sha256 or hashlib.sha256(f"{local.path}{local.path.stat()}".encode()).hexdigest()
+    folder = cache_dir() / "packed" / f"{local.entry.name}-{key[:16]}"
+    if folder.exists():
+        try:
+            return PackedWeights(folder)
+        except CheckpointError as error:
+            log.warning("%s; packing the model again", error)
+    report(f"reading {local.path.name}", 0.0)
+    checkpoint = Checkpoint(local.path)
+
+    def packing(fraction: float) -> None:
+        report("packing weights for this machine (once)", 0.1 + 0.7 * fraction)
+
+    pack(folder, checkpoint.config, checkpoint.vocabulary(), checkpoint.tensors(), packing)
+    return PackedWeights(folder)

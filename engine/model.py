@@ -1,0 +1,152 @@
+"""A dense pre-norm transformer (Qwen2, Llama) with an explicit cache and a switchable adapter.
+
+One sequence at a time, no batch dimension: T tokens of a pass, N cached and new tokens, D width,
+H heads, G key/value heads, V vocabulary. Several canvases go side by side in one pass, kept apart
+by the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.cache import Cache
+from engine.linear import Linear, LowRank
+from engine.weights import Weights
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Normalise in float32, whatever the dtype of x, as the checkpoints were trained."""
+    wide = x.float()
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Apply rotary positions (arXiv:2104.09864), halves layout, to x (T, H, head_dim)."""
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+class Layer:
+    """One decoder layer with fused query/key/value and gate/up projections."""
+
+    def __init__(self, index: int, weights: Weights) -> None:
+        def fused(*names: str) -> Linear:
+            return weights.linear([f"layers.{index}.{name}" for name in names])
+
+        self.config, self.index = weights.config, index
+        self.norm1 = weights.vector(f"layers.{index}.input_layernorm.weight")
+        self.norm2 = weights.vector(f"layers.{index}.post_attention_layernorm.weight")
+        self.qkv = fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self.out = fused("self_attn.o_proj")
+        self.gate_up = fused("mlp.gate_proj", "mlp.up_proj")
+        self.down = fused("mlp.down_proj")
+
+    def adapt(self, updates: Mapping[str, LowRank]) -> None:
+        """Attach low-rank updates, keyed by projection (`self_attn.q_proj`, …)."""
+
+        def joined(*names: str) -> LowRank:
+            return LowRank.side_by_side([updates[n] for n in names])
+
+        self.qkv.update = joined("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self.out.update = updates["self_attn.o_proj"]
+        self.gate_up.update = joined("mlp.gate_proj", "mlp.up_proj")
+        self.down.update = updates["mlp.down_proj"]
+
+    def __call__(
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache, adapted: bool
+    ) -> Tensor:
+        c, num_tokens = self.config, len(x)
+        h = self.qkv(rms_norm(x, self.norm1, c.norm_eps), adapted)
+        h = h.view(num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
+        qk = rotate(h[:, : c.num_heads + c.num_kv_heads], cos, sin)
+        q, k = qk.split((c.num_heads, c.num_kv_heads), 1)
+        v = h[:, c.num_heads + c.num_kv_heads :]
+        keys, values = cache.write(self.index, k.transpose(0, 1), v.transpose(0, 1))  # (G, N, ·)
+        # The query heads that share a key head are laid along the query axis: no key is repeated.
+        group = c.num_heads // c.num_kv_heads
+        q = q.view(num_tokens, c.num_kv_heads, group, c.head_dim).permute(1, 2, 0, 3)
+        q = q.reshape(1, c.num_kv_heads, group * num_tokens, c.head_dim)
+        a = F.scaled_dot_product_attention(q, keys[None], values[None], attn_mask=mask)
+        a = a.view(c.num_kv_heads, group, num_tokens, c.head_dim).permute(2, 0, 1, 3)
+        x = x + self.out(a.reshape(num_tokens, -1), adapted)
+        gate, up = self.gate_up(rms_norm(x, self.norm2, c.norm_eps), adapted).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up, adapted)
+
+
+class Transformer:
+    """The network: vectors and a cache in, hidden states out; `logits` reads them."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.config = config = weights.config
+        self.layers = [Layer(i, weights) for i in range(config.num_layers)]
+        self.norm = weights.vector("norm.weight")
+        self.head = weights.linear(["lm_head"])
+        self._embedding = weights.embedding()
+        self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
+        self.device, self.dtype = self.norm.device, self.norm.dtype
+        half = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+        angles = torch.outer(torch.arange(config.max_positions), config.rope_theta**-half)
+        self._cos = angles.cos().to(self.device, self.dtype)[:, None]  # (positions, 1, head_dim/2)
+        self._sin = angles.sin().to(self.device, self.dtype)[:, None]
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether an adapter is attached, that is, whether masked canvases can be read."""
+        return self.mask_vector is not None
+
+    def new_cache(self, capacity: int) -> Cache:
+        """Make room for one sequence."""
+        return Cache(self.config, capacity, self.dtype, self.device)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the vectors (T, D) of token ids (T,)."""
+        return self._embedding(ids)
+
+    @torch.inference_mode()
+    def encode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
+        """Run tokens causally behind the cache; return hidden states (T, D). Keeps nothing."""
+        num_tokens, known = len(ids), cache.length
+        mask = None
+        if num_tokens > 1:  # a single token sees everything
+            place = torch.arange(known + num_tokens, device=self.device)
+            mask = place[None] <= place[known:, None]
+        x = self.embed(torch.tensor(ids, device=self.device))
+        return self._run(x, place_of(known, num_tokens), mask, cache, adapted)
+
+    @torch.inference_mode()
+    def canvas(self, x: Tensor, cache: Cache, *, copies: int = 1) -> Tensor:
+        """Run `copies` canvases of equal length side by side, adapter on; hidden states (T, D).
+
+        Each sees all of the cache and all of itself, none of the others.
+        """
+        length = len(x) // copies
+        mask = None
+        if copies > 1:
+            own = torch.arange(len(x), device=self.device) // length
+            mask = F.pad(own[:, None] == own[None], (cache.length, 0), value=True)
+        positions = place_of(cache.length, length).repeat(copies)
+        return self._run(x, positions, mask, cache, adapted=True)
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the scores (T, V) of the next token at each hidden state (T, D), in float32."""
+        return self.head(hidden).float()
+
+    def _run(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache, adapted: bool
+    ) -> Tensor:
+        if mask is not None:  # repeated as the queries of one key head are, see Layer
+            mask = mask.repeat(self.config.num_heads // self.config.num_kv_heads, 1)
+        cos, sin = self._cos[positions], self._sin[positions]
+        for layer in self.layers:
+            x = layer(x, cos, sin, mask, cache, adapted)
+        return rms_norm(x, self.norm, self.config.norm_eps)
+
+
+def place_of(start: int, count: int) -> Tensor:
+    """Return the positions of `count` tokens that follow `start` others."""
+    return torch.arange(start, start + count)

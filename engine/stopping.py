@@ -1,0 +1,141 @@
+"""Where a fill ends: rules on its text, for a model that seldom stops by itself.
+
+Each rule answers with the text up to the end it found, or None. `HoleShape` knows the hole's
+surroundings; all text here has LF line ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from grammars.lines import indentation
+
+# A repeat of the suffix counts once this many of its visible characters have come.
+_DISTINCT_CHARS = 10
+_MAX_REPEATED_LINES = 3
+_MAX_CUT_LINES = 8
+_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class HoleShape:
+    """A hole in its text, `old` what stood in it; `single_line` ends it with its first line."""
+
+    prefix: str
+    suffix: str
+    old: str = ""
+    single_line: bool = False
+
+    @cached_property
+    def has_whole_lines(self) -> bool:
+        """Whether the fill is made of whole lines, the last line end included."""
+        starts_line = not self.prefix or self.prefix.endswith("\n")
+        if self.old:
+            return starts_line and self.old.endswith("\n")
+        return starts_line and not self.suffix.startswith("\n")
+
+    @cached_property
+    def floor(self) -> int:
+        """The least indentation a later line of the fill can have without leaving its block."""
+        last = self.prefix.rpartition("\n")[2]
+        following = next((s for s in self._suffix_lines if s.strip()), "")
+        inside = len(indentation(last)) if last.strip() else len(last)
+        if not last:
+            before = next((p for p in reversed(self.prefix.splitlines()) if p.strip()), "")
+            inside = len(indentation(before)) + bool(before.rstrip().endswith((":", "{", "(", "[")))
+        return min(inside, max(len(indentation(following)), 1)) if following or inside else 0
+
+    @cached_property
+    def _suffix_lines(self) -> list[str]:
+        """The suffix's lines; the first only if the hole does not end inside it."""
+        lines = self.suffix.split("\n")
+        return lines if self.has_whole_lines else lines[1:]
+
+    @cached_property
+    def _opening(self) -> str:
+        """The start of the suffix that is long enough to be recognised."""
+        visible = 0
+        for i, char in enumerate(self.suffix):
+            visible += not char.isspace()
+            if visible >= _DISTINCT_CHARS and (
+                char == "\n" or i + 1 == len(self.suffix) or visible >= 3 * _DISTINCT_CHARS
+            ):
+                return self.suffix[: i + 1].rstrip()
+        return self.suffix.rstrip() if visible > 2 else ""
+
+    def end(self, text: str) -> str | None:
+        """Return the fill cut at the first end found in `text`, None if it may go on."""
+        ends = [
+            found
+            for rule in (self._line_end, self._suffix_repeat, self._fence, self._dedent, self._loop)
+            if (found := rule(text)) is not None
+        ]
+        return min(ends, key=len) if ends else None
+
+    def _line_end(self, text: str) -> str | None:
+        if not self.single_line:
+            return None
+        blank = len(text) - len(text.lstrip("\n"))
+        end = text.find("\n", blank)
+        return None if end < 0 else text[:end]
+
+    def _suffix_repeat(self, text: str) -> str | None:
+        opening = self._opening
+        at = text.find(opening) if opening else -1
+        while at >= 0:
+            if not self.has_whole_lines or at == 0 or text[at - 1] == "\n":
+                return text[:at]
+            at = text.find(opening, at + 1)
+        return None
+
+    def _fence(self, text: str) -> str | None:
+        found = _FENCE.search(text)
+        return text[: found.start()] if found else None
+
+    def _dedent(self, text: str) -> str | None:
+        start = text.find("\n")
+        while 0 <= start:
+            line_end = text.find("\n", start + 1)
+            line = text[start + 1 : line_end if line_end >= 0 else len(text)]
+            if line.strip() and len(indentation(line)) < self.floor:
+                return text[: start + 1]
+            start = line_end
+        return None
+
+    def _loop(self, text: str) -> str | None:
+        lines = text.split("\n")
+        if len(lines) <= _MAX_REPEATED_LINES or not lines[-2].strip():
+            return None
+        repeated = lines[-2 - _MAX_REPEATED_LINES + 1 : -1]
+        if len(set(repeated)) == 1 and len(repeated) == _MAX_REPEATED_LINES:
+            return "\n".join([*lines[: -1 - _MAX_REPEATED_LINES + 1], ""])
+        return None
+
+    def fit(self, text: str) -> str:
+        """Give a finished fill the line ends its hole needs at both sides."""
+        if self.has_whole_lines:
+            body = text.lstrip("\n").rstrip()
+            return body + "\n" if body else ""
+        if self.single_line:
+            text = text.strip("\n")
+        if not self.suffix or self.suffix.startswith("\n"):
+            text = text.rstrip()
+        return text
+
+    def shorter(self, text: str) -> Iterator[str]:
+        """Yield what a refused fill may have had too much of: the suffix's start, its last lines."""
+        if (cut := self._overlap(text)) != text:
+            yield cut
+        lines = text.splitlines(keepends=True)
+        for count in range(len(lines) - 1, max(0, len(lines) - 1 - _MAX_CUT_LINES), -1):
+            yield "".join(lines[:count])
+
+    def _overlap(self, text: str) -> str:
+        """Return the fill without the start of the suffix that it ends with, if it does."""
+        for size in range(min(len(text), len(self.suffix)), 0, -1):
+            if text.endswith(self.suffix[:size]) and self.suffix[:size].strip():
+                return text[:-size]
+        return text

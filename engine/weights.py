@@ -1,0 +1,178 @@
+"""Where a model's parameters come from: float tensors, or int8 ones packed once and mapped again.
+
+Parameters have the names models are published with, without `model.`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.config import ModelConfig
+from engine.errors import CheckpointError
+from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear
+from engine.tokenizer import Vocabulary
+
+FORMAT = 1  # of the packed folder; a change makes every folder stale
+_MATRICES = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+
+# Maps ids (T,) to vectors (T, D).
+Embedding = Callable[[Tensor], Tensor]
+
+
+class Weights(Protocol):
+    """What a Transformer is built from."""
+
+    config: ModelConfig
+
+    def linear(self, names: Sequence[str]) -> Linear:
+        """Return one layer for projections that share their input, outputs side by side."""
+        ...
+
+    def vector(self, name: str) -> Tensor:
+        """Return a norm's weight."""
+        ...
+
+    def embedding(self) -> Embedding:
+        """Return the look-up of token vectors."""
+        ...
+
+
+class FloatWeights:
+    """Parameters as they are; the reference."""
+
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+        self.config, self._tensors = config, tensors
+
+    def linear(self, names: Sequence[str]) -> FloatLinear:
+        """Return a float layer."""
+        weight = torch.cat([self._tensors[f"{n}.weight"] for n in names])
+        biases = [self._tensors[b] for n in names if (b := f"{n}.bias") in self._tensors]
+        return FloatLinear(weight, torch.cat(biases) if biases else None)
+
+    def vector(self, name: str) -> Tensor:
+        """Return a norm's weight."""
+        return self._tensors[name]
+
+    def embedding(self) -> Embedding:
+        """Return a look-up in the matrix itself."""
+        weight = self._tensors[f"{_embedding_name(self.config)}.weight"]
+        return lambda ids: F.embedding(ids, weight)
+
+
+class PackedWeights:
+    """Int8 parameters, memory-mapped from a folder that `pack` wrote.
+
+    Raises:
+        CheckpointError: if the folder is damaged or of another format.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            data = json.loads((folder / "model.json").read_text("utf-8"))
+            if data["format"] != FORMAT:
+                raise CheckpointError(f"{folder} has format {data['format']}, not {FORMAT}")
+            self.config = ModelConfig(**data["config"])
+            self.vocabulary = Vocabulary(**data["vocabulary"])
+            self._file = safe_open(folder / "weights.safetensors", "pt")
+            self._names = frozenset(self._file.keys())
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise CheckpointError(f"{folder} is damaged: {error}") from error
+
+    def linear(self, names: Sequence[str]) -> Int8Linear:
+        """Return an int8 layer."""
+        biases = [self._file.get_tensor(b) for n in names if (b := f"{n}.bias") in self._names]
+        weight = Int8Weight.stacked([self._matrix(n) for n in names])
+        return Int8Linear(weight, torch.cat(biases) if biases else None)
+
+    def vector(self, name: str) -> Tensor:
+        """Return a norm's weight."""
+        return self._file.get_tensor(name)
+
+    def embedding(self) -> Embedding:
+        """Return a look-up that scales the rows it needs: the mapped file is all its memory."""
+        table = self._matrix(_embedding_name(self.config))
+        return lambda ids: table.values[ids].float() * table.scale[ids, None]
+
+    def _matrix(self, name: str) -> Int8Weight:
+        get = self._file.get_tensor
+        return Int8Weight(get(f"{name}.weight"), get(f"{name}.scale"))
+
+
+def pack(
+    folder: Path,
+    config: ModelConfig,
+    vocabulary: Vocabulary,
+    tensors: Mapping[str, Tensor],
+    report: Callable[[float], None],
+) -> None:
+    """Quantise a model into `folder`, which appears whole or not at all.
+
+    Raises:
+        CheckpointError: if it cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".packing-", dir=folder.parent))
+    try:
+        names = list(_matrices(config, tensors))
+        packed: dict[str, Tensor] = {}
+        for i, name in enumerate(names):
+            weight = Int8Weight.of(tensors[f"{name}.weight"])
+            packed[f"{name}.weight"], packed[f"{name}.scale"] = weight.values, weight.scale
+            if (bias := f"{name}.bias") in tensors:
+                packed[bias] = tensors[bias]
+            report(i / len(names))
+        for name in _vectors(config):
+            packed[name] = tensors[name]
+        save_file(packed, staging / "weights.safetensors")
+        model: dict[str, Any] = {
+            "format": FORMAT,
+            "config": asdict(config),
+            "vocabulary": asdict(vocabulary),
+        }
+        (staging / "model.json").write_text(json.dumps(model), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # a stale or damaged one
+        os.replace(staging, folder)
+    except OSError as error:
+        raise CheckpointError(f"the packed model could not be written: {error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _matrices(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    for layer in range(config.num_layers):
+        yield from (f"layers.{layer}.{name}" for name in _MATRICES)
+    yield "lm_head"
+    if not config.tied_embedding:
+        yield "embed_tokens"
+
+
+def _embedding_name(config: ModelConfig) -> str:
+    return "lm_head" if config.tied_embedding else "embed_tokens"
+
+
+def _vectors(config: ModelConfig) -> Iterator[str]:
+    for layer in range(config.num_layers):
+        yield f"layers.{layer}.input_layernorm.weight"
+        yield f"layers.{layer}.post_attention_layernorm.weight"
+    yield "norm.weight"

@@ -1,0 +1,60 @@
+"""The languages Diffill can check, by the ids the language server protocol gives them."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePath
+
+import tree_sitter
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language and where its grammar comes from."""
+
+    id: str  # the LSP language id
+    suffixes: tuple[str, ...]
+    line_comment: str
+    wheel: str  # the module that ships the grammar
+    entry: str = "language"  # its function that returns it
+
+    def grammar(self) -> tree_sitter.Language:
+        """Return the grammar; its wheel is imported on first use, for most sessions need one."""
+        return _grammar(self.wheel, self.entry)
+
+
+@cache
+def _grammar(wheel: str, entry: str) -> tree_sitter.Language:
+    return tree_sitter.Language(getattr(importlib.import_module(wheel), entry)())
+
+
+_JAVASCRIPT = "tree_sitter_javascript"
+_TYPESCRIPT = "tree_sitter_typescript"
+
+LANGUAGES = (
+    Language("python", (".py", ".pyi"), "#", "tree_sitter_python"),
+    Language("javascript", (".js", ".mjs", ".cjs"), "//", _JAVASCRIPT),
+    Language("javascriptreact", (".jsx",), "//", _JAVASCRIPT),
+    Language("typescript", (".ts", ".mts", ".cts"), "//", _TYPESCRIPT, "language_typescript"),
+    Language("typescriptreact", (".tsx",), "//", _TYPESCRIPT, "language_tsx"),
+    Language("rust", (".rs",), "//", "tree_sitter_rust"),
+    Language("go", (".go",), "//", "tree_sitter_go"),
+    Language("c", (".c", ".h"), "//", "tree_sitter_c"),
+    Language("cpp", (".cc", ".cpp", ".cxx", ".hpp", ".hh"), "//", "tree_sitter_cpp"),
+    Language("java", (".java",), "//", "tree_sitter_java"),
+)
+
+_BY_ID = {language.id: language for language in LANGUAGES}
+_BY_SUFFIX = {suffix: language.id for language in LANGUAGES for suffix in language.suffixes}
+
+
+def language(language_id: str) -> Language | None:
+    """Return the language of an LSP language id, None if there is no grammar for it."""
+    return _BY_ID.get(language_id)
+
+
+def language_of_path(path: str) -> str:
+    """Return the LSP language id a file name tells, "" if it tells none."""
+    return _BY_SUFFIX.get(PurePath(path).suffix.lower(), "")

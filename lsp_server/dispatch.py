@@ -1,0 +1,123 @@
+"""The life of a request: started in order, cancelled at once, always answered.
+
+pygls 2.1.1 falls short in four ways: a coroutine handler starts later than the message that called
+it and may see a newer document; cancelling a command does not reach its coroutine; a request with
+bad parameters, or one after `shutdown`, gets no answer; every error is a traceback in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+from pygls.protocol import LanguageServerProtocol
+from pygls.protocol.json_rpc import MsgId, RPCRequest
+
+from lsp_server.failures import response_error
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+    from pygls.lsp.server import LanguageServer
+
+# Built-in handlers that make way: the server registers its own as ordinary features.
+_REPLACED = (
+    lsp.TEXT_DOCUMENT_DID_OPEN,
+    lsp.TEXT_DOCUMENT_DID_CHANGE,
+    lsp.TEXT_DOCUMENT_DID_CLOSE,
+    lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL,
+    lsp.WORKSPACE_EXECUTE_COMMAND,
+)
+
+# It is called in the turn of the event loop that received the request: what it reads before it
+# returns is of that moment. It returns the result, or an awaitable that does the slow rest.
+RequestHandler = Callable[[Any], Awaitable[object] | object]
+
+
+class Dispatcher(LanguageServerProtocol):
+    """pygls' protocol, with requests to registered features started and answered here."""
+
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        super().__init__(server, converter)
+        self._running: dict[MsgId, asyncio.Future[object]] = {}
+        for method in _REPLACED:
+            del self.fm.builtin_features[method]
+        self.fm.add_builtin_feature(lsp.EXIT, self._exit)
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Give a JSON object its type; a request that has none is answered with the error."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" not in data:
+                raise
+            if "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            else:
+                # An answer to us that cannot be read is still an answer: somebody waits for it.
+                self._handle_response(data["id"], error=error.to_response_error())
+            return None
+
+    def handle_message(self, message: Any) -> None:
+        """Take one message, in the order of arrival."""
+        if message is None:
+            return  # answered above
+        if isinstance(message, lsp.CancelNotification):
+            if running := self._running.get(message.params.id):
+                running.cancel()
+        elif isinstance(message, RPCRequest):
+            self._take_request(message)
+        else:
+            super().handle_message(message)
+
+    def cancel_all(self) -> list[asyncio.Future[object]]:
+        """Cancel every running request and return them; their answers follow."""
+        running = list(self._running.values())
+        for request in running:
+            request.cancel()
+        return running
+
+    def _exit(self, _params: object) -> None:
+        # The writer stays open: cancelled requests are still to be answered.
+        raise SystemExit(0 if self._shutdown else 1)
+
+    def _take_request(self, message: RPCRequest) -> None:
+        if self._shutdown:
+            error = _error(lsp.ErrorCodes.InvalidRequest, "the server is shutting down")
+            self._send_response(message.id, error=error)
+        elif self._workspace is None and message.method != lsp.INITIALIZE:
+            error = _error(lsp.ErrorCodes.ServerNotInitialized, "send `initialize` first")
+            self._send_response(message.id, error=error)
+        elif message.method in self.fm.builtin_features or message.method not in self.fm.features:
+            super().handle_message(message)
+        else:
+            self._start(message.id, self.fm.features[message.method], message.params)
+
+    def _start(self, msg_id: MsgId, handler: RequestHandler, params: object) -> None:
+        try:
+            result = handler(params)
+        except Exception as error:
+            self._send_response(msg_id, error=response_error(error))
+            return
+        if not inspect.isawaitable(result):
+            self._send_response(msg_id, result=result)
+            return
+        running: asyncio.Future[object] = asyncio.ensure_future(result)
+        self._running[msg_id] = running
+        running.add_done_callback(partial(self._answer, msg_id))
+
+    def _answer(self, msg_id: MsgId, done: asyncio.Future[object]) -> None:
+        del self._running[msg_id]
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error:
+            self._send_response(msg_id, error=response_error(error))
+        else:
+            self._send_response(msg_id, result=done.result())
+
+
+def _error(code: lsp.ErrorCodes, message: str) -> lsp.ResponseError:
+    return lsp.ResponseError(int(code), message)

@@ -1,0 +1,178 @@
+"""The open documents, exactly as the client has them.
+
+pygls keeps them too, but splits lines where editors do not (form feed, U+2028), which puts later
+changes on wrong lines. Its copy is not fed; this one is the truth.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from urllib.parse import unquote
+
+from lsprotocol import types as lsp
+from pygls.uris import to_fs_path
+
+from grammars.languages import language_of_path
+from grammars.lines import LineIndex
+from grammars.span import Replacement, Span, apply, minimal
+from lsp_server.edits import moved
+from lsp_server.failures import Refused
+from lsp_server.positions import Positions
+
+log = logging.getLogger(__name__)
+
+MAX_REMEMBERED_CHANGES = 512
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A document at one moment. `revision` is ours: it grows with every change of any document.
+
+    The client's `version` cannot serve as identity: it starts again when a document is reopened,
+    and some clients do not count it.
+    """
+
+    uri: str
+    version: int
+    text: str
+    language_id: str
+    encoding: lsp.PositionEncodingKind | str
+    revision: int
+
+    @cached_property
+    def positions(self) -> Positions:
+        """The converter for positions in this text."""
+        return Positions(LineIndex(self.text), self.encoding)
+
+    @property
+    def path(self) -> str:
+        """The file's path, or what stands in its place for an unsaved document."""
+        return to_fs_path(self.uri) or unquote(self.uri)
+
+    @property
+    def language(self) -> str:
+        """The client's language id, or what the file's name tells where there is none."""
+        return self.language_id or language_of_path(self.path)
+
+
+@dataclass
+class _Document:
+    snapshot: Snapshot
+    # Each change with the revision it was applied to.
+    changes: deque[tuple[int, Replacement]] = field(
+        default_factory=lambda: deque(maxlen=MAX_REMEMBERED_CHANGES)
+    )
+    in_sync: bool = True
+
+
+class Documents:
+    """The store: fed by the notifications of the client, read by requests."""
+
+    def __init__(self) -> None:
+        self.encoding: lsp.PositionEncodingKind | str = lsp.PositionEncodingKind.Utf16
+        self._documents: dict[str, _Document] = {}
+        # From the clock, in ms: an action offered by an earlier server process must not match.
+        self._revisions = itertools.count(int(time.time() * 1000))
+
+    def open(self, item: lsp.TextDocumentItem) -> None:
+        """Take in a document, or take it in again."""
+        self._documents[unquote(item.uri)] = _Document(
+            Snapshot(
+                item.uri,
+                item.version,
+                item.text,
+                item.language_id,
+                self.encoding,
+                next(self._revisions),
+            )
+        )
+
+    def close(self, uri: str) -> None:
+        """Forget a document."""
+        self._documents.pop(unquote(uri), None)
+
+    def change(
+        self,
+        identifier: lsp.VersionedTextDocumentIdentifier,
+        changes: Iterable[lsp.TextDocumentContentChangeEvent],
+    ) -> str | None:
+        """Apply a notification's changes, one after the other.
+
+        A notification older than the text we have cannot be applied: the document is not used
+        until its whole text arrives again, and the message for the user is returned, once.
+
+        Raises:
+            Refused: if the document is not open.
+        """
+        document = self._find(identifier.uri)
+        was_in_sync = document.in_sync
+        # An equal version is let pass: a client that does not count sends the same one for ever.
+        if identifier.version < document.snapshot.version:
+            log.error("version %s came after %s", identifier.version, document.snapshot.version)
+            document.in_sync = False
+        for change in changes:
+            self._apply(document, change)
+        document.snapshot = replace(document.snapshot, version=identifier.version)
+        return _out_of_sync(document) if was_in_sync and not document.in_sync else None
+
+    def get(self, uri: str) -> Snapshot:
+        """Return a document as it is now.
+
+        Raises:
+            Refused: if it is not open or not in sync.
+        """
+        document = self._find(uri)
+        if not document.in_sync:
+            raise Refused(_out_of_sync(document))
+        return document.snapshot
+
+    def relocate(self, uri: str, revision: int, span: Span) -> Span | None:
+        """Return where a span of an earlier revision is now, or None if it was changed itself.
+
+        None, too, where the revision is too old or was never a revision of this document.
+        """
+        document = self._find(uri)
+        if revision == document.snapshot.revision:
+            return span
+        if all(before != revision for before, _ in document.changes):
+            return None
+        place: Span | None = span
+        for before, change in document.changes:
+            if place and before >= revision:
+                place = moved(place, change)
+        return place
+
+    def _find(self, uri: str) -> _Document:
+        document = self._documents.get(unquote(uri))
+        if document is None:
+            raise Refused(f"{unquote(uri)} is not open")
+        return document
+
+    def _apply(self, document: _Document, change: lsp.TextDocumentContentChangeEvent) -> None:
+        old = document.snapshot
+        if isinstance(change, lsp.TextDocumentContentChangePartial):
+            if not document.in_sync:
+                return
+            span = old.positions.span(change.range)
+        else:
+            span = Span(0, len(old.text))
+            document.in_sync = True
+        replacement = Replacement(span, change.text)
+        # Clients may replace more than they change; only the change itself moves spans.
+        document.changes.append((old.revision, minimal(old.text, replacement)))
+        document.snapshot = replace(
+            old, text=apply(old.text, [replacement]), revision=next(self._revisions)
+        )
+
+
+def _out_of_sync(document: _Document) -> str:
+    return (
+        f"changes of {document.snapshot.path} arrived in the wrong order: "
+        "close and open the file to edit it with Diffill again"
+    )

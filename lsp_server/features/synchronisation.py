@@ -1,0 +1,33 @@
+"""The client's documents, taken in as they change."""
+
+from __future__ import annotations
+
+import logging
+
+from lsprotocol import types as lsp
+
+from lsp_server.failures import Refused
+from lsp_server.session import Session
+
+log = logging.getLogger(__name__)
+
+
+def did_open(session: Session, params: lsp.DidOpenTextDocumentParams) -> None:
+    """Take in a document."""
+    session.documents.open(params.text_document)
+
+
+def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> None:
+    """Apply changes, and say so if they came in the wrong order."""
+    try:
+        problem = session.documents.change(params.text_document, params.content_changes)
+    except Refused as error:
+        log.error("a change was not applied: %s", error)
+        return
+    if problem:
+        session.warn(problem)
+
+
+def did_close(session: Session, params: lsp.DidCloseTextDocumentParams) -> None:
+    """Forget a document."""
+    session.documents.close(params.text_document.uri)

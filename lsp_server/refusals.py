@@ -1,0 +1,43 @@
+"""Which documents are left alone, and the reason the user is given."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import PurePath
+
+from engine.protocol import MAX_TEXT_CHARS
+from lsp_server.documents import Snapshot
+
+# Files that hold secrets, by their names: they are neither read as context nor edited.
+SECRET_FILES = (
+    ".env",
+    ".env.*",
+    "*.env",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.keystore",
+)
+
+
+def refusal(snapshot: Snapshot) -> str | None:
+    """Return why a document is not edited, None if it may be."""
+    name = PurePath(snapshot.path.replace("\\", "/")).name.lower()
+    if any(fnmatch(name, pattern) for pattern in SECRET_FILES):
+        return "files of this name may hold secrets: Diffill leaves them alone"
+    if len(snapshot.text) > MAX_TEXT_CHARS:
+        return (
+            f"the file has {len(snapshot.text):,} characters, Diffill edits up to "
+            f"{MAX_TEXT_CHARS:,}"
+        )
+    if "\0" in snapshot.text:
+        return "the file is binary"
+    return None

@@ -1,0 +1,81 @@
+"""The server put together: which feature answers which message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from threading import Event
+from typing import Any, BinaryIO
+
+from lsprotocol import types as lsp
+from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
+from pygls.lsp.server import LanguageServer
+
+from lsp_server.dispatch import Dispatcher
+from lsp_server.features import code_actions, commands, synchronisation
+from lsp_server.session import EngineFactory, Session
+
+Feature = Callable[[Session, Any], object]
+
+# Method, feature, and what the server says about it in its capabilities.
+FEATURES: tuple[tuple[str, Feature, object], ...] = (
+    (lsp.INITIALIZE, Session.initialize, None),
+    (lsp.INITIALIZED, Session.initialized, None),
+    (lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL, Session.cancel_progress, None),
+    (lsp.TEXT_DOCUMENT_DID_OPEN, synchronisation.did_open, None),
+    (lsp.TEXT_DOCUMENT_DID_CHANGE, synchronisation.did_change, None),
+    (lsp.TEXT_DOCUMENT_DID_CLOSE, synchronisation.did_close, None),
+    (lsp.TEXT_DOCUMENT_CODE_ACTION, code_actions.code_actions, code_actions.OPTIONS),
+    (lsp.CODE_ACTION_RESOLVE, code_actions.resolve, None),
+    (lsp.WORKSPACE_EXECUTE_COMMAND, commands.execute, None),
+)
+
+
+class Server(LanguageServer):
+    """A language server for one client."""
+
+    def __init__(self, engine_factory: EngineFactory) -> None:
+        super().__init__("diffill", _version(), protocol_cls=Dispatcher)
+        assert isinstance(self.protocol, Dispatcher)
+        self.dispatcher = self.protocol
+        self.session = Session(self, engine_factory)
+
+    async def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        """Answer the client until it closes the connection or says `exit` (as SystemExit)."""
+        self.protocol.set_writer(StdoutWriter(stdout))
+        try:
+            await run_async(
+                stop_event=Event(),
+                reader=StdinAsyncReader(stdin),
+                protocol=self.protocol,
+                error_handler=self.report_server_error,
+            )
+        finally:
+            await asyncio.gather(*self.dispatcher.cancel_all(), return_exceptions=True)
+            await self.session.close()
+
+
+def create_server(engine_factory: EngineFactory) -> Server:
+    """Return a server that gets its engine from `engine_factory` when it first needs one."""
+    server = Server(engine_factory)
+    session = server.session
+
+    # The engine ends later, with the connection: the answer to `shutdown` does not wait for it.
+    @server.feature(lsp.SHUTDOWN)
+    def shutdown(*_params: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        server.dispatcher.cancel_all()
+
+    for method, feature, options in FEATURES:
+        server.feature(method, options)(partial(feature, session))
+    for name, command in commands.COMMANDS.items():
+        server.command(name)(partial(command, session))  # `execute` runs it; this announces it
+    return server
+
+
+def _version() -> str:
+    try:
+        return version("diffill")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

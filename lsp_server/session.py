@@ -1,0 +1,108 @@
+"""What one connection knows: its settings, the client's abilities, the documents, the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import TypeVar
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+
+from engine.client import EngineClient, EngineStatus, OnStatus
+from lsp_server.capabilities import Capabilities
+from lsp_server.documents import Documents
+from lsp_server.progress import Progress
+from lsp_server.settings import Settings, read_settings
+
+T = TypeVar("T")
+
+# The model's name (None: the engine's default) and who wants to hear of its loading.
+EngineFactory = Callable[[str | None, OnStatus], EngineClient]
+
+
+class Session:
+    """The state behind all requests; it changes on the event loop only."""
+
+    def __init__(self, server: LanguageServer, engine_factory: EngineFactory) -> None:
+        self.server = server
+        self.documents = Documents()
+        self.capabilities = Capabilities()
+        self.settings = Settings()
+        self._problems: list[str] = []
+        self._engine_factory = engine_factory
+        self._engine: EngineClient | None = None
+        self._working: dict[lsp.ProgressToken, tuple[Progress, asyncio.Task[object] | None]] = {}
+
+    def initialize(self, params: lsp.InitializeParams) -> None:
+        """Take in what the client says about itself."""
+        self.capabilities = Capabilities.of(params.capabilities)
+        encoding = self.server.workspace.position_encoding
+        self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16
+        options: object = params.initialization_options
+        self.settings, self._problems = read_settings(options, Settings())
+
+    def initialized(self, _params: lsp.InitializedParams) -> None:
+        """Report bad settings, now that the client listens."""
+        for problem in self._problems:
+            self.warn(problem)
+
+    @property
+    def engine(self) -> EngineClient:
+        """The engine; it is started by the first request that needs it."""
+        if self._engine is None:
+            self._engine = self._engine_factory(self.settings.model, self._on_status)
+        return self._engine
+
+    async def close(self) -> None:
+        """Stop the engine."""
+        engine, self._engine = self._engine, None
+        if engine:
+            await engine.close()
+
+    @contextlib.contextmanager
+    def progress(self, title: str, token: lsp.ProgressToken | None) -> Generator[Progress]:
+        """Show the running task's progress, and let the client cancel the task by it."""
+        may_create = self.capabilities.progress
+        with Progress(self.server, title, token, may_create=may_create) as progress:
+            self._working[progress.token] = progress, asyncio.current_task()
+            try:
+                yield progress
+            finally:
+                del self._working[progress.token]
+
+    def cancel_progress(self, params: lsp.WorkDoneProgressCancelParams) -> None:
+        """Cancel the request behind a progress; one that has just ended is no mistake."""
+        _, task = self._working.get(params.token, (None, None))
+        if task:
+            task.cancel()
+
+    async def ask(self, answer: Future[T]) -> T:
+        """Await the client's answer to a request of ours.
+
+        Shielded: were the wait for it cancelled itself, pygls would choke on the late answer.
+        """
+        waiting = asyncio.wrap_future(answer)
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(waiting)
+
+    def warn(self, message: str) -> None:
+        """Show the user a warning."""
+        self._show(lsp.MessageType.Warning, message)
+
+    def inform(self, message: str) -> None:
+        """Show the user a message."""
+        self._show(lsp.MessageType.Info, message)
+
+    def log(self, message: str) -> None:
+        """Write a line to the client's log of this server."""
+        self.server.window_log_message(lsp.LogMessageParams(lsp.MessageType.Info, message))
+
+    def _show(self, kind: lsp.MessageType, message: str) -> None:
+        self.server.window_show_message(lsp.ShowMessageParams(kind, message))
+
+    def _on_status(self, status: EngineStatus) -> None:
+        for progress, _ in self._working.values():
+            progress.on_status(status)

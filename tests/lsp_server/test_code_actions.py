@@ -1,0 +1,191 @@
+"""Code actions of a real server process, as the clients of two editors see them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import pytest_lsp
+from lsp_text import apply_edits, range_of
+from lsprotocol import types as lsp
+from lsprotocol.converters import get_converter
+from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
+from raw_client import ENVIRONMENT, SERVER, SUPPORT
+
+URI = "file:///project/a.py"
+CONVERTER = get_converter()
+
+
+def vscode():
+    text = Path(SUPPORT / "vscode_capabilities.json").read_text()
+    return CONVERTER.structure(json.loads(text), lsp.ClientCapabilities)
+
+
+@pytest_lsp.fixture(
+    config=ClientServerConfig(server_command=SERVER, server_env=ENVIRONMENT),
+    params=["neovim", "vscode"],
+)
+async def client(request, lsp_client: LanguageClient):
+    capabilities = vscode() if request.param == "vscode" else client_capabilities("neovim")
+    await lsp_client.initialize_session(lsp.InitializeParams(capabilities=capabilities))
+    yield
+    await lsp_client.shutdown_session()
+    assert lsp_client._server.returncode == 0
+
+
+def open_document(client, text):
+    item = lsp.TextDocumentItem(URI, "python", 1, text)
+    client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
+
+
+async def actions(client, text, start, end, only=None):
+    encoding = client.protocol.server_encoding
+    params = lsp.CodeActionParams(
+        lsp.TextDocumentIdentifier(URI),
+        CONVERTER.structure(range_of(text, start, end, encoding), lsp.Range),
+        lsp.CodeActionContext([], only=only),
+    )
+    return await client.text_document_code_action_async(params)
+
+
+@pytest.fixture(autouse=True)
+def encoding(client):
+    """Neovim prefers UTF-8, VS Code knows UTF-16 alone."""
+    preferred = client.capabilities.general.position_encodings[0]
+    client.protocol.server_encoding = getattr(preferred, "value", preferred)
+
+
+def script(**script):
+    return f"# script {json.dumps(script)}\n"
+
+
+async def test_the_fill_action_gives_the_edit_when_resolved(client):
+    text = script(fill='x = "😀" + b\n') + 'x = "😀" + a\ny = 2\n'
+    open_document(client, text)
+    start = text.rindex("x =")
+    action = (await actions(client, text, start, start + 11))[0]
+    assert action.title == "Diffill: fill the selection"
+    assert (action.kind, action.edit, action.command) == ("refactor.rewrite.diffill", None, None)
+
+    resolved = await client.code_action_resolve_async(action)
+    assert (resolved.title, resolved.kind, resolved.tags) == (
+        action.title,
+        action.kind,
+        action.tags,
+    )
+    if client.capabilities.workspace.workspace_edit.document_changes:
+        (change,) = resolved.edit.document_changes
+        assert change.text_document == lsp.OptionalVersionedTextDocumentIdentifier(URI, 1)
+        edits = change.edits
+    else:
+        edits = resolved.edit.changes[URI]
+    assert [e.new_text for e in edits] == ["b"], "the range is minimal"
+    changed = apply_edits(
+        text, CONVERTER.unstructure(list(edits)), client.protocol.server_encoding
+    )
+    assert changed == text.replace("+ a", "+ b")
+
+
+async def test_a_cursor_on_a_blank_line_inserts(client):
+    text = script(fill="y = 2\n") + "x = 1\n\n"
+    open_document(client, text)
+    action = (await actions(client, text, len(text) - 1, len(text) - 1))[0]
+    assert action.title == "Diffill: fill here"
+    resolved = await client.code_action_resolve_async(action)
+    edit = CONVERTER.unstructure(resolved.edit)
+    edits = edit["changes"][URI] if "changes" in edit else edit["documentChanges"][0]["edits"]
+    changed = apply_edits(text, edits, client.protocol.server_encoding)
+    assert changed == script(fill="y = 2\n") + "x = 1\ny = 2\n\n"
+
+
+async def test_generated_text_is_tagged_where_the_client_knows_the_tag(client):
+    open_document(client, "x = 1\n")
+    action = (await actions(client, "x = 1\n", 0, 5))[0]
+    known = client.capabilities.text_document.code_action.tag_support is not None
+    assert action.tags == ([lsp.CodeActionTag.LlmGenerated] if known else None)
+
+
+async def test_rewriting_is_offered_where_the_client_can_ask_for_an_instruction(client):
+    open_document(client, "x = 1\n")
+    offered = await actions(client, "x = 1\n", 0, 5)
+    rewrites = [a for a in offered if a.command and a.command.command == "diffill.rewrite"]
+    assert bool(rewrites) is bool(client.capabilities.experimental)
+    for action in rewrites:
+        (argument,) = CONVERTER.unstructure(action.command)["arguments"]
+        where = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 5}}
+        assert argument == {"uri": URI, "version": 1, "range": where}
+
+
+@pytest.mark.parametrize(
+    ("only", "offered"),
+    [
+        (["refactor"], True),
+        (["refactor.rewrite"], True),
+        (["refactor.rewrite.diffill"], True),
+        (["quickfix", ""], True),
+        (["quickfix"], False),
+        (["refactor.extract"], False),
+        (["refactor.rewrite.diff"], False),
+        ([], False),
+    ],
+)
+async def test_only_the_kinds_asked_for_are_offered(client, only, offered):
+    open_document(client, "x = 1\n")
+    assert bool(await actions(client, "x = 1\n", 0, 5, only)) is offered
+
+
+async def test_where_it_cannot_run_the_reason_is_given(client):
+    open_document(client, "a\0b\n")
+    offered = await actions(client, "a\0b\n", 0, 1)
+    if client.capabilities.text_document.code_action.disabled_support:
+        assert {a.disabled.reason for a in offered} == {"the file is binary"}
+        assert all(a.data is None and a.command is None for a in offered)
+    else:
+        assert not offered
+
+
+async def test_a_refused_proposal_gives_the_reason_and_no_edit(client):
+    text = script(fill="x = (\n", mode="refuse") + "x = 1\n"
+    open_document(client, text)
+    action = (await actions(client, text, len(text) - 6, len(text)))[0]
+    with pytest.raises(Exception, match=r"no proposal was good enough: unclosed '\('") as caught:
+        await client.code_action_resolve_async(action)
+    assert caught.value.code == -32803
+
+
+async def test_an_edit_that_could_not_be_checked_says_so(client):
+    text = script(fill="x = 2\n", mode="unchecked") + "x = 1\n"
+    open_document(client, text)
+    action = (await actions(client, text, len(text) - 6, len(text)))[0]
+    resolved = await client.code_action_resolve_async(action)
+    assert resolved.edit is not None
+    assert any("not checked" in m.message for m in client.log_messages)
+
+
+async def test_a_command_applies_its_edit(client):
+    text = script() + "x = 1\n"
+    open_document(client, text)
+    applied = []
+
+    @client.feature(lsp.WORKSPACE_APPLY_EDIT)
+    def apply(params: lsp.ApplyWorkspaceEditParams):
+        applied.append(params)
+        return lsp.ApplyWorkspaceEditResult(applied=True)
+
+    argument = {
+        "uri": URI,
+        "version": 1,
+        "range": range_of(text, len(text) - 6, len(text)),
+        "instruction": "x = 3\n",
+    }
+    token = "a token of the client"
+    client.progress_reports[token] = []
+    params = lsp.ExecuteCommandParams("diffill.rewrite", [argument], work_done_token=token)
+    assert await client.workspace_execute_command_async(params) is None
+    (request,) = applied
+    assert request.label == "Diffill: rewrite"
+    edit = CONVERTER.unstructure(request.edit)
+    edits = edit["changes"][URI] if "changes" in edit else edit["documentChanges"][0]["edits"]
+    assert apply_edits(text, edits, client.protocol.server_encoding) == script() + "x = 3\n"
+    reports = client.progress_reports[token]
+    assert (reports[0].kind, reports[-1].kind) == ("begin", "end")
+    assert "loading the model (50%)" in [r.message for r in reports[1:-1]]

@@ -1,0 +1,103 @@
+"""A real language server whose engine does what the document's first line says.
+
+The line holds `script` and a JSON object:
+    fill     what comes in place of the span
+    mode     "wait" for the notification `test/release`, "refuse", "unchecked", "die" or "outside"
+The engine tells what happens to it by window/logMessage: "engine: started TEXT" (as JSON) and
+"engine: cancelled". It also prints to stdout, which must not reach the client.
+
+With `--engine-process` the engine is a child process, scripted_engine.py.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from lsprotocol import types as lsp
+
+from engine.client import EngineProcess, EngineStatus
+from engine.errors import EngineUnavailable
+from engine.protocol import (
+    Candidate,
+    EditResult,
+    EditStats,
+    Frame,
+    FrameToken,
+    TokenState,
+)
+from grammars.span import Replacement, Span
+from grammars.validation import Verdict
+from lsp_server.main import claim_stdout, serve
+from lsp_server.server import create_server
+
+
+class ScriptedEngine:
+    def __init__(self, server, on_status):
+        self.server = server
+        self.on_status = on_status
+        self.released = asyncio.Event()
+
+    async def edit(self, request, on_frame=None):
+        print("a stray print")
+        os.write(1, b"a stray write\n")
+        first = request.text.splitlines()[0]
+        script = json.loads(first[first.index("{") :])
+        mode = script.get("mode")
+        self.tell(f"started {json.dumps(request.text)}")
+        self.on_status(EngineStatus("loading", "loading the model", 0.5))
+        try:
+            if mode == "wait":
+                await self.released.wait()
+        except asyncio.CancelledError:
+            self.tell("cancelled")
+            raise
+        if mode == "die":
+            raise EngineUnavailable("the engine ended unexpectedly (exit code -9)")
+        if on_frame and request.frames:
+            for done in range(3):
+                states = [TokenState.COMMITTED] * done + [TokenState.MASKED] * (2 - done)
+                tokens = tuple(FrameToken("t", state, 0.5) for state in states)
+                on_frame(Frame(0, done, tokens))
+        verdict = Verdict(
+            ok=mode != "refuse",
+            reasons=("unclosed '('",) if mode == "refuse" else (),
+            checked=mode != "unchecked",
+        )
+        span = Span(0, request.spans[0].end) if mode == "outside" else request.spans[0]
+        new = request.instruction if request.instruction else script.get("fill", "")
+        candidate = Candidate((Replacement(span, new),), verdict, -0.1)
+        return EditResult((candidate,), EditStats(1, 1, 1, 0.0))
+
+    async def close(self):
+        pass
+
+    def tell(self, message):
+        params = lsp.LogMessageParams(lsp.MessageType.Log, f"engine: {message}")
+        self.server.window_log_message(params)
+
+
+def main():
+    stdout = claim_stdout()
+    engines = []
+
+    def engine(model, on_status):
+        if "--engine-process" in sys.argv:
+            child = Path(__file__).with_name("scripted_engine.py")
+            return EngineProcess(command=[sys.executable, str(child)], on_status=on_status)
+        engines.append(ScriptedEngine(server, on_status))
+        return engines[-1]
+
+    server = create_server(engine)
+
+    @server.feature("test/release")
+    def release(*_params):
+        for each in engines:
+            each.released.set()
+
+    return serve(server, stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
