@@ -69,7 +69,7 @@ class Checkpoint:
             raise CheckpointError(f"{self.path}: its tokenizer is not byte-level BPE")
         tokens: list[str] = self._field("tokenizer.ggml.tokens")
         kinds: list[int] = self._field("tokenizer.ggml.token_type")
-        special = {t: i for i, (t, k) in enumerate(zip(tokens, kinds, strict=True)) if k == _CONTROL}
+        special = {tokens[i]: i for i, kind in enumerate(kinds) if kind == _CONTROL}
         unused = sum(k == _UNUSED for k in kinds)
         merges: list[str] = self._field("tokenizer.ggml.merges")
         return Vocabulary(tokens[: len(tokens) - unused], merges, special)

@@ -41,9 +41,7 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
     for _ in range(config.max_steps):
         guess, sureness = confidence(denoiser(canvas))
         was_done = canvas.is_done
-        revise = revisable(
-            guess, sureness, canvas, config.revise_threshold, config.max_revisions
-        )
+        revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         count = tokens_over(sureness, canvas.masked, config.commit_threshold)
         commit = surest(sureness, canvas.masked, count)
         canvas = canvas.write(guess, commit | revise)

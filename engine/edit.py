@@ -122,10 +122,10 @@ class Editor:
         shape: HoleShape,
         draft: Draft,
     ) -> Iterator[_Judged]:
-        """Yield the draft with its verdict, then, while refused, shorter forms of a fill."""
+        """Yield the draft with its verdict, then, while refused, alternatives of a fill."""
         texts: Iterator[str] = iter([draft.text])
         if request.instruction is None:
-            texts = itertools.chain(texts, map(shape.fit, shape.shorter(draft.text)))
+            texts = itertools.chain(texts, map(shape.fit, shape.alternatives(draft.text)))
         for text in texts:
             text = with_line_end(text, line_end(request.text))
             replacement = Replacement(span, text)

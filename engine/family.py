@@ -1,4 +1,4 @@
-"""The switches that tell model families apart; nothing else asks which model it runs. Torch-free."""
+"""The switches that tell model families apart; nothing else asks which model runs. Torch-free."""
 
 from __future__ import annotations
 
@@ -22,4 +22,3 @@ class Family:
     ends: tuple[str, ...]  # any of them ends sequential decoding
     chat_start: str
     chat_end: str
-

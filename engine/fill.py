@@ -44,13 +44,14 @@ class FimDenoiser:
 
     def __init__(self, model: Transformer, cache: Cache, sentinel: int) -> None:
         assert model.mask_vector is not None, "a masked canvas needs an adapter"
+        self._mask_vector = model.mask_vector
         self._model, self._cache = model, cache
         self._sentinel = model.embed(torch.tensor([sentinel]))
 
     def __call__(self, canvas: Canvas) -> Tensor:
         """Return logits (L, V)."""
         hidden = canvas.masked | (canvas.ids == canvas.void)
-        x = torch.where(hidden[:, None], self._model.mask_vector, self._model.embed(canvas.ids))
+        x = torch.where(hidden[:, None], self._mask_vector, self._model.embed(canvas.ids))
         x = torch.cat([self._sentinel, x[:-1]])
         return self._model.logits(self._model.canvas(x, self._cache))
 
@@ -70,7 +71,7 @@ class Filler:
     def tries(
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
     ) -> Iterator[Draft]:
-        """Yield drafts of the hole without end: the greedy one, then samples (seed, seed + 1, …)."""
+        """Yield drafts of the hole without end: the greedy one, then samples (seed, seed + 1…)."""
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
@@ -178,17 +179,21 @@ class Filler:
     def _show_step(self, control: Control, before: Canvas, step: DenoiseStep) -> None:
         if not control.on_frame:
             return
-        states: list[FrameToken] = []
         after = step.canvas
-        for i, (guess, p) in enumerate(zip(step.guess.tolist(), step.sureness.tolist(), strict=True)):
+        tokens: list[FrameToken] = []
+        for i, (guess, p) in enumerate(
+            zip(step.guess.tolist(), step.sureness.tolist(), strict=True)
+        ):
             token = int(after.ids[i])
             if after.masked[i]:
-                states.append(FrameToken(self._tokenizer.decode([guess]), TokenState.PROVISIONAL, p))
-            elif token != self._void:
-                changed = not before.masked[i] and int(before.ids[i]) != token
-                state = TokenState.REVISED if changed else TokenState.COMMITTED
-                states.append(FrameToken(self._tokenizer.decode([token]), state, p))
-        control.on_frame(Frame(control.span, control.steps, tuple(states)))
+                state, token = TokenState.PROVISIONAL, guess
+            elif not before.masked[i] and int(before.ids[i]) != token:
+                state = TokenState.REVISED
+            else:
+                state = TokenState.COMMITTED
+            if token != self._void:
+                tokens.append(FrameToken(self._tokenizer.decode([token]), state, p))
+        control.on_frame(Frame(control.span, control.steps, tuple(tokens)))
 
 
 def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:

@@ -34,6 +34,7 @@ class LowRank:
         self.up = up  # (O, R)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return the update (T, O) for x (T, I)."""
         return F.linear(F.linear(x, self.down), self.up)
 
     @classmethod
@@ -71,6 +72,7 @@ class FloatLinear:
         self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (T, I) to (T, O), with the update if `adapted`."""
         y = F.linear(x, self.weight, self.bias)  # (T, O)
         return y + self.update(x) if adapted and self.update else y
 
@@ -97,6 +99,7 @@ class Int8Linear:
         self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (T, I) to (T, O), with the update if `adapted`."""
         scale = x.abs().amax(-1, keepdim=True).clamp_min(_TINY)  # (T, 1)
         y = torch.ops.quantized.linear_dynamic(x / scale, self._packed, self._reduce_range)
         y = y.mul_(scale)

@@ -67,9 +67,7 @@ class Rewriter:
             scores: list[float] = []
             text = ""
             control.check()
-            for step in decode(
-                self._model, cache, prompt[-1:], OldTextDraft(old_ids), pick=pick
-            ):
+            for step in decode(self._model, cache, prompt[-1:], OldTextDraft(old_ids), pick=pick):
                 control.forward_calls += 1
                 control.steps += 1
                 ids += step.tokens

@@ -38,9 +38,14 @@ class HoleShape:
         return starts_line and not self.suffix.startswith("\n")
 
     @cached_property
+    def _current_line(self) -> str:
+        """What stands on the hole's first line in front of it."""
+        return self.prefix.rpartition("\n")[2]
+
+    @cached_property
     def floor(self) -> int:
         """The least indentation a later line of the fill can have without leaving its block."""
-        last = self.prefix.rpartition("\n")[2]
+        last = self._current_line
         following = next((s for s in self._suffix_lines if s.strip()), "")
         inside = len(indentation(last)) if last.strip() else len(last)
         if not last:
@@ -125,13 +130,37 @@ class HoleShape:
             text = text.rstrip()
         return text
 
-    def shorter(self, text: str) -> Iterator[str]:
-        """Yield what a refused fill may have had too much of: the suffix's start, its last lines."""
+    def alternatives(self, text: str) -> Iterator[str]:
+        """Yield what a refused fill may have meant: less of the suffix, another indentation, less.
+
+        Each is a guess for the syntax gate to judge, the likelier ones first.
+        """
         if (cut := self._overlap(text)) != text:
             yield cut
+        if self.has_whole_lines or not self._current_line:
+            yield from self._indented(text)
         lines = text.splitlines(keepends=True)
         for count in range(len(lines) - 1, max(0, len(lines) - 1 - _MAX_CUT_LINES), -1):
             yield "".join(lines[:count])
+
+    def _indented(self, text: str) -> Iterator[str]:
+        """Yield the fill moved to the indentations its neighbours suggest."""
+        lines = text.split("\n")
+        first = next((line for line in lines if line.strip()), "")
+        own = indentation(first)
+        above = next((p for p in reversed(self.prefix.split("\n")) if p.strip()), "")
+        below = next((s for s in self._suffix_lines if s.strip()), "")
+        inner = indentation(above) + ("\t" if above.startswith("\t") else "    ")
+        tried = {own}
+        for wanted in (*map(indentation, (self.old, above, below)), inner):
+            if wanted not in tried:
+                tried.add(wanted)
+                yield "\n".join(
+                    wanted + (line.removeprefix(own) if line.startswith(own) else line.lstrip())
+                    if line.strip()
+                    else line
+                    for line in lines
+                )
 
     def _overlap(self, text: str) -> str:
         """Return the fill without the start of the suffix that it ends with, if it does."""

@@ -27,7 +27,8 @@ class Language:
 
 @cache
 def _grammar(wheel: str, entry: str) -> tree_sitter.Language:
-    return tree_sitter.Language(getattr(importlib.import_module(wheel), entry)())
+    capsule: object = getattr(importlib.import_module(wheel), entry)()
+    return tree_sitter.Language(capsule)
 
 
 _JAVASCRIPT = "tree_sitter_javascript"

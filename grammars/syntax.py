@@ -89,6 +89,11 @@ class Node:
         return self._node.type
 
     @property
+    def is_named(self) -> bool:
+        """Whether it is more than a token."""
+        return self._node.is_named
+
+    @property
     def span(self) -> Span:
         """Its characters, without blanks around them."""
         return self._utf8.span(self._node)

@@ -5,19 +5,22 @@ Files are often broken while they are edited, so an edit is compared with the fi
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from grammars.languages import Language, language
-from grammars.lines import LineIndex, indentation
+from grammars.lines import LineIndex
 from grammars.python_source import new_fault
 from grammars.span import Replacement, Span, apply, landed, minimal
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
 
 MAX_REASONS = 3
 
+_WORD = re.compile(r"\w{1,40}|[^\w\s]{1,10}")
+_LINE_BREAK = re.compile(r"[\r\n]")
 _VISIBLE_CONTROLS = "\t\n\r"
 # Blank or invisible, yet letters or marks to Unicode; and U+FFFD, which stands for broken bytes.
 _INVISIBLE = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufffd"
@@ -154,8 +157,8 @@ def _neutral(text: str, span: Span, known: Language) -> Replacement:
         return Replacement(span, ";\n")
     if not old.strip():
         return Replacement(span, old)  # nothing tells the indentation of a statement here
-    first = next(line for line in old.splitlines() if line.strip())
-    return Replacement(span, indentation(first) + "pass\n")
+    blank = old[: len(old) - len(old.lstrip())]
+    return Replacement(span, _LINE_BREAK.split(blank)[-1] + "pass\n")
 
 
 def _in_old_text(span: Span, places: Sequence[tuple[Span, Span]]) -> Span:
@@ -198,8 +201,8 @@ def _told(lines: LineIndex, fault: SyntaxFault) -> str:
     if fault.kind == "MISSING":
         name = fault.missing
         return f"line {line}: missing {name if name.isidentifier() else f'`{name}`'}"
-    words = fault.span.of(lines.text).split(maxsplit=1)
-    return f"line {line}: syntax error" + (f" near `{words[0][:40]}`" if words else "")
+    word = _WORD.search(fault.span.of(lines.text))
+    return f"line {line}: syntax error" + (f" near `{word[0]}`" if word else "")
 
 
 def _hidden(edit: _Edit) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cattrs import transform_error
+from cattrs.errors import ClassValidationError
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol
@@ -55,11 +57,14 @@ class Dispatcher(LanguageServerProtocol):
         except JsonRpcException as error:
             if "id" not in data:
                 raise
+            answer = error.to_response_error()
+            if isinstance(error.__cause__, ClassValidationError):
+                answer.message = "; ".join(transform_error(error.__cause__))
             if "method" in data:
-                self._send_response(data["id"], error=error.to_response_error())
+                self._send_response(data["id"], error=answer)
             else:
                 # An answer to us that cannot be read is still an answer: somebody waits for it.
-                self._handle_response(data["id"], error=error.to_response_error())
+                self._handle_response(data["id"], error=answer)
             return None
 
     def handle_message(self, message: Any) -> None:

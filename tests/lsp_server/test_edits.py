@@ -53,9 +53,7 @@ def test_applying_the_edit_gives_the_text_meant(encoding):
         text = random_text(random, 20)
         start, end = sorted(random.choices(boundaries(text), k=2))
         replacement = Replacement(Span(start, end), random_text(random, 5))
-        expected = (
-            text[:start] + with_line_end(replacement.text, line_end(text)) + text[end:]
-        )
+        expected = text[:start] + with_line_end(replacement.text, line_end(text)) + text[end:]
         edit = workspace_edit(
             snapshot(text, encoding), [fitted(text, replacement)], versioned=False
         )

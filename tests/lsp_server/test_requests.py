@@ -20,7 +20,9 @@ LAZY = {
 }
 EAGER = {
     "workspace": {"applyEdit": True},
-    "textDocument": {"codeAction": {"codeActionLiteralSupport": {"codeActionKind": {}}}},
+    "textDocument": {
+        "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}
+    },
 }
 
 
@@ -79,7 +81,7 @@ async def test_initialize_shutdown_exit():
         commands = capabilities["executeCommandProvider"]["commands"]
         assert sorted(commands) == ["diffill.fill", "diffill.rewrite"]
         assert (await client.call("shutdown"))["result"] is None
-        late = await client.call("textDocument/codeAction", {})
+        late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
         assert late["error"]["code"] == -32600
         client.notify("exit")
         assert await client.exit_code() == 0
@@ -284,6 +286,25 @@ async def test_cancelling_while_the_client_applies_does_no_harm():
         assert (await offered(client, text))["command"]["command"] == "diffill.fill"
 
 
+async def test_the_rewrite_action_lacks_the_instruction_alone():
+    async with raw_client() as client:
+        await client.initialize(LAZY | {"experimental": {"diffill": {"instructionPrompt": True}}})
+        text = document()
+        client.open(text)
+        where = line_of(text, "x = 1")
+        params = {"textDocument": {"uri": URI}, "range": where, "context": {"diagnostics": []}}
+        fill, rewrite = (await client.call("textDocument/codeAction", params))["result"]
+        assert "data" in fill
+        assert rewrite["command"] == {
+            "title": "Diffill: rewrite with instruction…",
+            "command": "diffill.rewrite",
+            "arguments": [{"uri": URI, "version": 1, "range": where}],
+        }
+        params = {k: rewrite["command"][k] for k in ("command", "arguments")}
+        error = (await client.call("workspace/executeCommand", params))["error"]
+        assert (error["code"], "needs an `instruction`" in error["message"]) == (-32602, True)
+
+
 async def test_a_client_of_old_gets_bare_commands():
     async with raw_client() as client:
         await client.initialize({})
@@ -335,6 +356,8 @@ async def test_every_request_is_answered():
         ]:
             answer = await client.call(method, params)
             assert answer["error"]["code"] == code, (method, params, answer)
+        answer = await client.call("textDocument/codeAction", {"textDocument": {"uri": URI}})
+        assert "required field missing @ $.params.range" in answer["error"]["message"]
 
 
 async def test_changes_in_the_wrong_order_are_told_and_stop_editing():
@@ -392,4 +415,6 @@ async def test_bad_settings_are_shown():
     async with raw_client() as client:
         await client.initialize(initializationOptions={"effort": "much", "colour": "red"})
         for part in ("`effort` is 'much'", "no setting `colour`"):
-            await client.notification("window/showMessage", lambda p, part=part: part in p["message"])
+            await client.notification(
+                "window/showMessage", lambda p, part=part: part in p["message"]
+            )

@@ -1,0 +1,161 @@
+"""`diffill batch`: one fill a line, JSON in and JSON out, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from editor_clients.command_line.edit import Dials
+from editor_clients.command_line.engines import OpenEngine, engine_for, running
+from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.screen import Report, Screen
+from engine.client import EngineClient
+from engine.errors import ConfigError, EngineError, EngineUnavailable
+from engine.protocol import EditRequest
+from grammars.span import Span
+
+_FIELDS = {
+    "id": (str, int, type(None)),
+    "prefix": (str,),
+    "suffix": (str,),
+    "language": (str,),
+    "single_line": (bool,),
+    "max_tokens": (int,),
+}
+_NEEDED = ("id", "prefix", "suffix")
+
+
+def run(
+    source: str,
+    target: str,
+    dials: Dials,
+    open_engine: OpenEngine | None,
+    screen: Screen,
+    model: str | None,
+) -> Exit:
+    """Fill every line of `source` into `target`; `-` is standard input or output.
+
+    A line that cannot be filled gives its error in its place, and exit code 1 at the end.
+    """
+    with _opened(source, target) as (lines, out):
+        open_engine = open_engine or engine_for(model, screen)
+        with contextlib.suppress(OSError):  # a pipe cannot be cut
+            out.truncate(0)  # only now: older results outlive a model that cannot be had
+        failed = asyncio.run(_fill_all(lines, out, dials, open_engine, screen))
+    return Exit.REFUSED if failed else Exit.DONE
+
+
+async def _fill_all(
+    lines: BinaryIO, out: BinaryIO, dials: Dials, open_engine: OpenEngine, screen: Screen
+) -> int:
+    size = _size(lines)
+    read = done = failed = 0
+    with screen.progress() as report:
+        async with running(open_engine, Screen(quiet=True), "") as engine:
+            while line := lines.readline():
+                read += len(line)
+                if line.strip():
+                    answer = await _fill(line, dials, engine, first=not done)
+                    out.write(json.dumps(answer).encode() + b"\n")
+                    out.flush()
+                    done += 1
+                    failed += "error" in answer
+                _report(report, done, failed, read / size if size else None)
+    screen.say(f"{done} lines, {failed} failed")
+    return failed
+
+
+async def _fill(
+    line: bytes, dials: Dials, engine: EngineClient, *, first: bool
+) -> dict[str, object]:
+    number: object = None
+    try:
+        case = _case(line)
+        number = case.get("id")
+        request = _request(case, dials)
+        result = await engine.edit(request)
+    except EngineError as error:
+        if first and isinstance(error, EngineUnavailable):
+            raise  # it would fail for every line
+        return {"id": number, "error": str(error)}
+    return {
+        "id": number,
+        "text": "".join(r.text for r in result.best.replacements),
+        "verdict": {"ok": result.best.verdict.ok, "reasons": list(result.best.verdict.reasons)},
+        "forward_calls": result.stats.forward_calls,
+        "tokens": result.stats.tokens,
+        "seconds": result.stats.seconds,
+    }
+
+
+def _case(line: bytes) -> dict[str, object]:
+    try:
+        case = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"not JSON: {error}") from error
+    if not isinstance(case, dict):
+        raise ConfigError("not a JSON object")
+    return cast(dict[str, object], case)
+
+
+def _request(case: dict[str, object], dials: Dials) -> EditRequest:
+    if missing := [key for key in _NEEDED if key not in case]:
+        raise ConfigError(f"missing: {', '.join(missing)}")
+    for key, value in case.items():
+        if key not in _FIELDS:
+            raise ConfigError(f"unknown field {key!r}")
+        kinds = _FIELDS[key]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ConfigError(f"{key} is {value!r}, which it cannot be")
+    prefix = cast(str, case["prefix"])
+    return EditRequest(
+        text=prefix + cast(str, case["suffix"]),
+        spans=(Span(len(prefix), len(prefix)),),
+        language=cast(str, case.get("language", "")),
+        single_line=cast(bool, case.get("single_line", False)),
+        max_tokens=cast("int | None", case.get("max_tokens", dials.max_tokens)),
+        effort=dials.effort,
+        seed=dials.seed,
+        candidates=dials.candidates,
+        deadline_s=dials.deadline_s,
+    )
+
+
+@contextlib.contextmanager
+def _opened(source: str, target: str) -> Generator[tuple[BinaryIO, BinaryIO]]:
+    with contextlib.ExitStack() as stack:
+        lines, out = sys.stdin.buffer, sys.stdout.buffer
+        if source != "-":
+            lines = stack.enter_context(_open(source, "rb"))
+        if target != "-":
+            if source != "-" and Path(target).exists() and Path(source).samefile(target):
+                raise Stop(Exit.USAGE, f"{target}: is the input, too")
+            out = stack.enter_context(_open(target, "ab"))
+        yield lines, out
+
+
+def _open(name: str, mode: str) -> BinaryIO:
+    try:
+        return cast(BinaryIO, Path(name).open(mode))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise Stop(Exit.USAGE, f"{name}: {why.lower()}") from error
+
+
+def _size(lines: BinaryIO) -> int:
+    try:
+        return os.fstat(lines.fileno()).st_size
+    except OSError:
+        return 0
+
+
+def _report(report: Report, done: int, failed: int, fraction: float | None) -> None:
+    # Without a size the message must be the same each time: it is a line of its own.
+    message = f"{done} lines done, {failed} failed" if fraction is not None else "filling"
+    report(message, fraction)

@@ -1,0 +1,61 @@
+"""Where a command's engine comes from: the model on this machine, fetched first if need be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from editor_clients.command_line.screen import Screen
+from engine import catalogue
+from engine.client import EngineClient, EngineProcess, OnStatus
+from engine.protocol import EditRequest, EditResult
+
+# Makes an engine that tells its status; a test gives a scripted one.
+OpenEngine = Callable[[OnStatus], EngineClient]
+
+
+def ensure_model(model: str | None, screen: Screen) -> Path:
+    """Return the model's file, fetched with a progress bar if it is not here.
+
+    Raises:
+        EngineError: if there is no such model, or no source gave it.
+    """
+    if path := catalogue.find(model):
+        return path
+    from engine.fetch import fetch
+
+    entry = catalogue.entry_of(model)
+    assert entry  # `find` has found a path, or refused it
+    with screen.progress() as report:
+        return fetch(entry, report)
+
+
+def engine_for(model: str | None, screen: Screen) -> OpenEngine:
+    """Return what starts the engine on a model, which is made ready now."""
+    path = str(ensure_model(model, screen))
+    return lambda on_status: EngineProcess(model=path, on_status=on_status)
+
+
+@asynccontextmanager
+async def running(
+    open_engine: OpenEngine, screen: Screen, what: str
+) -> AsyncGenerator[EngineClient]:
+    """Give an engine that ends with the block, however the block ends."""
+    with screen.working(what) as on_status:
+        engine = open_engine(on_status)
+        try:
+            yield engine
+        finally:
+            await engine.close()
+
+
+def ask(open_engine: OpenEngine, request: EditRequest, screen: Screen, what: str) -> EditResult:
+    """Run one request on an engine of its own."""
+
+    async def run() -> EditResult:
+        async with running(open_engine, screen, what) as engine:
+            return await engine.edit(request)
+
+    return asyncio.run(run())

@@ -1,0 +1,43 @@
+"""How `diffill` ends: its exit codes, and the exception that carries one with a sentence."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What scripts can rely on."""
+
+    DONE = 0
+    REFUSED = 1  # an edit was not written, a batch line failed, a check of `doctor` failed
+    USAGE = 2  # the arguments or the file they name cannot be used
+    UNAVAILABLE = 3  # no engine, or no model
+    INVALID = 4  # what the model wrote did not validate
+    INTERNAL = 123
+    INTERRUPTED = 130  # 128 + SIGINT
+    BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read our output has left
+
+
+class Stop(Exception):  # noqa: N818 - it need not be an error
+    """End the command; the message is one clear sentence for the user."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return the exit code of an error that carries a message for the user, else INTERNAL."""
+    from engine import errors
+
+    match error:
+        case Stop():
+            return error.code
+        case errors.ConfigError():
+            return Exit.USAGE
+        case errors.CheckpointError() | errors.FetchError() | errors.EngineUnavailable():
+            return Exit.UNAVAILABLE
+        case errors.Cancelled() | errors.DeadlineExceeded():
+            return Exit.REFUSED
+        case _:
+            return Exit.INTERNAL

@@ -1,0 +1,143 @@
+"""Read and write the user's files: nothing is guessed, nothing is lost.
+
+Bytes in, bytes out: byte order mark, line ends and a missing final newline stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from editor_clients.command_line.exits import Exit, Stop
+
+MAX_FILE_BYTES = 1 << 20
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class UserFile:
+    """A file as it was when it was read; `text` lacks the byte order mark."""
+
+    name: str  # as the user wrote it
+    target: Path  # where the bytes lie, symbolic links followed
+    raw: bytes
+    text: str
+
+    @property
+    def bom(self) -> str:
+        """The byte order mark, if the file starts with one."""
+        return _BOM if self.raw.startswith(_BOM.encode()) else ""
+
+
+def read(name: str) -> UserFile:
+    """Read a text file.
+
+    Raises:
+        Stop: if it is missing, unreadable, no regular file, too large, or no UTF-8 text.
+    """
+    path = Path(name)
+    try:
+        with path.open("rb", buffering=0, opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Stop(Exit.USAGE, f"{name}: not a regular file")
+            raw = _read_all(file.fileno())
+        target = path.resolve(strict=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise Stop(Exit.USAGE, f"{name}: {_why(error)}") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise Stop(Exit.USAGE, f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    if b"\0" in raw:
+        raise Stop(Exit.USAGE, f"{name}: a binary file (it has a NUL byte)")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Stop(Exit.USAGE, f"{name}: not UTF-8 (byte {error.start + 1})") from error
+    return UserFile(name, target, raw, text.removeprefix(_BOM))
+
+
+def check_writable(file: UserFile) -> None:
+    """Refuse a file that could not be written, before any work is done for it.
+
+    Raises:
+        Stop: if the file is read-only, or its folder is.
+    """
+    mode = file.target.stat().st_mode
+    # The mode itself, too: a new file may replace a read-only one, and root may write anything.
+    if not mode & 0o222 or not os.access(file.target, os.W_OK):
+        raise Stop(Exit.REFUSED, f"{file.name}: read-only, so it was not written")
+    if not os.access(file.target.parent, os.W_OK):
+        raise Stop(Exit.REFUSED, f"{file.name}: its folder is read-only, so it was not written")
+
+
+def write(file: UserFile, text: str) -> None:
+    """Replace the file's text in one step; its mode and, where allowed, its owner stay.
+
+    Raises:
+        Stop: if it has changed since it was read, or cannot be written; it is then as it was.
+    """
+    check_writable(file)
+    try:
+        _replace(file, (file.bom + text).encode())
+    except OSError as error:
+        raise Stop(
+            Exit.REFUSED, f"{file.name}: {_why(error)}, so it was not written and is unchanged"
+        ) from error
+
+
+def _replace(file: UserFile, raw: bytes) -> None:
+    before = file.target.stat()
+    handle, temporary = tempfile.mkstemp(
+        prefix=f".{file.target.name[:64]}.", suffix=".diffill", dir=file.target.parent
+    )
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(raw)
+            out.flush()
+            os.fsync(out.fileno())
+        if hasattr(os, "chown"):
+            with contextlib.suppress(PermissionError):
+                os.chown(temporary, before.st_uid, before.st_gid)
+        Path(temporary).chmod(stat.S_IMODE(before.st_mode))  # after chown, which drops setuid
+        if file.target.read_bytes() != file.raw:
+            raise Stop(
+                Exit.REFUSED, f"{file.name}: changed since it was read, so it was not written"
+            )
+        Path(temporary).replace(file.target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # Opening a named pipe would wait for its writer, before we could see that it is one.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_all(descriptor: int) -> bytes:
+    """Read to the end, or to one byte more than we take."""
+    pieces: list[bytes] = []
+    left = MAX_FILE_BYTES + 1
+    while left and (piece := os.read(descriptor, left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
+def _why(error: OSError | ValueError) -> str:
+    match getattr(error, "errno", None):
+        case errno.ENOENT:
+            return "no such file"
+        case errno.EACCES | errno.EPERM:
+            return "permission denied"
+        case errno.EISDIR:
+            return "a directory, not a file"
+        case errno.ENOSPC:
+            return "no space left on the disk"
+        case _:
+            return str(getattr(error, "strerror", None) or error).lower()

@@ -1,0 +1,30 @@
+"""Prices of a shopping basket, in cents."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Item:
+    """One line of a receipt."""
+
+    name: str
+    cents: int
+    count: int = 1
+
+
+def total(items: list[Item]) -> int:
+    """Return what all items cost together."""
+    result = 0
+    for item in items:
+        result += item.cents * item.count
+    return result
+
+
+def cheapest(items: list[Item]) -> Item:
+    """Return the item with the lowest price per piece."""
+    raise NotImplementedError
+
+
+def names(items: list[Item]) -> list[str]:
+    """Return the names of all items, in alphabetical order."""
+    return sorted(item.name for item in items)
