@@ -59,6 +59,7 @@ class Layer:
     def __call__(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache, adapted: bool
     ) -> Tensor:
+        """Map x (T, D) to (T, D); its keys and values go behind the cache."""
         c, num_tokens = self.config, len(x)
         h = self.qkv(rms_norm(x, self.norm1, c.norm_eps), adapted)
         h = h.view(num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, cast
 
 from engine.errors import ConfigError
@@ -69,7 +70,7 @@ class EditRequest:
         ordered = sorted(self.spans)
         if ordered[-1].end > len(self.text):
             raise ConfigError(f"span ends at {ordered[-1].end}, the text at {len(self.text)}")
-        if any(a.end > b.start or a == b for a, b in zip(ordered, ordered[1:], strict=False)):
+        if any(a.end > b.start or a == b for a, b in pairwise(ordered)):
             raise ConfigError("two spans overlap")
         if self.instruction is not None:
             if not self.instruction.strip():

@@ -9,7 +9,7 @@ from engine.canvas import Canvas
 
 
 def surest(sureness: Tensor, masked: Tensor, count: int) -> Tensor:
-    """Choose the `count` masked positions with the highest score; ties go to the left. (L,) bool."""
+    """Choose the `count` highest-scored masked positions, ties to the left. (L,) bool."""
     order = sureness.masked_fill(~masked, -1.0).sort(descending=True, stable=True).indices
     chosen = torch.zeros_like(masked)
     chosen[order[:count]] = True

@@ -21,7 +21,7 @@ from engine.config import EFFORTS, Decoding
 from engine.control import Control
 from engine.edit import Editor
 from engine.errors import EngineError
-from engine.protocol import EditRequest
+from engine.protocol import EditRequest, Frame
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,11 @@ class Service:
         deadline_s = EFFORTS[request.effort].deadline_s if limit is None else limit
         control = Control(deadline_s)
         if request.frames:
-            control.on_frame = lambda frame: self._send(
-                {"type": "frame", "id": number, "frame": frame.to_json()}
-            )
+
+            def on_frame(frame: Frame) -> None:
+                self._send({"type": "frame", "id": number, "frame": frame.to_json()})
+
+            control.on_frame = on_frame
         self._running[number] = control
         self._queue.put((number, request, control))
 

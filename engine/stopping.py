@@ -102,7 +102,7 @@ class HoleShape:
 
     def _dedent(self, text: str) -> str | None:
         start = text.find("\n")
-        while 0 <= start:
+        while start >= 0:
             line_end = text.find("\n", start + 1)
             line = text[start + 1 : line_end if line_end >= 0 else len(text)]
             if line.strip() and len(indentation(line)) < self.floor:

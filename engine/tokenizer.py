@@ -53,7 +53,7 @@ class Tokenizer:
         return self._backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids; special tokens have none, a character cut in two becomes U+FFFD."""
+        """Return the text of ids; special tokens have none, half a character becomes U+FFFD."""
         return self._backend.decode([i for i in ids if i not in self._special_ids])
 
     def special(self, name: str) -> int:

@@ -6,7 +6,6 @@ Parameters have the names models are published with, without `model.`.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,7 +151,7 @@ def pack(
         }
         (staging / "model.json").write_text(json.dumps(model), "utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # a stale or damaged one
-        os.replace(staging, folder)
+        staging.rename(folder)
     except OSError as error:
         raise CheckpointError(f"the packed model could not be written: {error}") from error
     finally:

@@ -9,11 +9,13 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from engine.client import EngineClient, EngineStatus, OnStatus
 from lsp_server.capabilities import Capabilities
 from lsp_server.documents import Documents
+from lsp_server.failures import Refused
 from lsp_server.progress import Progress
 from lsp_server.settings import Settings, read_settings
 
@@ -83,10 +85,16 @@ class Session:
         """Await the client's answer to a request of ours.
 
         Shielded: were the wait for it cancelled itself, pygls would choke on the late answer.
+
+        Raises:
+            Refused: if the answer is an error.
         """
         waiting = asyncio.wrap_future(answer)
         waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(waiting)
+        try:
+            return await asyncio.shield(waiting)
+        except JsonRpcException as error:
+            raise Refused(f"the editor answered with an error: {error}") from error
 
     def warn(self, message: str) -> None:
         """Show the user a warning."""

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from editor_clients.command_line.edit import Dials
 from editor_clients.command_line.engines import OpenEngine, engine_for, running
 from editor_clients.command_line.exits import Exit, Stop
-from editor_clients.command_line.screen import Report, Screen
+from editor_clients.command_line.screen import Screen
 from engine.client import EngineClient
 from engine.errors import ConfigError, EngineError, EngineUnavailable
 from engine.protocol import EditRequest
@@ -66,7 +66,7 @@ async def _fill_all(
                     out.flush()
                     done += 1
                     failed += "error" in answer
-                _report(report, done, failed, read / size if size else None)
+                report("filling", min(1.0, read / size) if size else None)
     screen.say(f"{done} lines, {failed} failed")
     return failed
 
@@ -153,9 +153,3 @@ def _size(lines: BinaryIO) -> int:
         return os.fstat(lines.fileno()).st_size
     except OSError:
         return 0
-
-
-def _report(report: Report, done: int, failed: int, fraction: float | None) -> None:
-    # Without a size the message must be the same each time: it is a line of its own.
-    message = f"{done} lines done, {failed} failed" if fraction is not None else "filling"
-    report(message, fraction)

@@ -16,7 +16,7 @@ from grammars.span import apply
 _SAMPLES = Path(__file__).with_name("samples")
 
 _EDITS = (
-    ("Fill the body of a function", "prices.py", Lines(26, 26), None),
+    ("Fill the body of a function", "prices.py", Lines(25, 25), None),
     (
         "Rewrite a function: {}",
         "average.ts",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from editor_clients.command_line import packages
-from editor_clients.command_line.engines import OpenEngine, ask
+from editor_clients.command_line.engines import OpenEngine, ask, engine_for
 from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
@@ -119,10 +119,7 @@ def _engine(open_engine: OpenEngine | None, screen: Screen, model: str | None) -
         max_tokens=4,
     )
     try:
-        if open_engine is None:
-            from editor_clients.command_line.engines import engine_for
-
-            open_engine = engine_for(model, screen)
+        open_engine = open_engine or engine_for(model, screen)
         stats = ask(open_engine, request, screen, "trying the engine").stats
     except EngineError as error:
         return Check("engine", str(error), False)

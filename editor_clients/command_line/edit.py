@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass
 
 from editor_clients.command_line import diff, files
-from editor_clients.command_line.engines import OpenEngine, ask
+from editor_clients.command_line.engines import OpenEngine, ask, engine_for
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, stats_line
 from editor_clients.command_line.targets import Target
@@ -73,11 +73,8 @@ def run(edit: Edit, open_engine: OpenEngine | None, screen: Screen, model: str |
     request = request_for(edit, file)
     if edit.write:
         files.check_writable(file)
-    if open_engine is None:
-        from editor_clients.command_line.engines import engine_for
-
-        open_engine = engine_for(model, screen)
-    result = ask(open_engine, request, screen, "filling" if not edit.instruction else "rewriting")
+    open_engine = open_engine or engine_for(model, screen)
+    result = ask(open_engine, request, screen, "rewriting" if edit.instruction else "filling")
     if not result.best.verdict.checked:
         known = f"no grammar for {request.language}" if request.language else "unknown language"
         screen.say(f"{known}: the edit was not checked")

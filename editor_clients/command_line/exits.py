@@ -18,7 +18,7 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read our output has left
 
 
-class Stop(Exception):  # noqa: N818 - it need not be an error
+class Stop(Exception):
     """End the command; the message is one clear sentence for the user."""
 
     def __init__(self, code: Exit, message: str) -> None:

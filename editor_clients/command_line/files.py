@@ -42,10 +42,7 @@ def read(name: str) -> UserFile:
     """
     path = Path(name)
     try:
-        with path.open("rb", buffering=0, opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Stop(Exit.USAGE, f"{name}: not a regular file")
-            raw = _read_all(file.fileno())
+        raw = _read_bytes(path)
         target = path.resolve(strict=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise Stop(Exit.USAGE, f"{name}: {_why(error)}") from error
@@ -114,19 +111,14 @@ def _replace(file: UserFile, raw: bytes) -> None:
         raise
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    # Opening a named pipe would wait for its writer, before we could see that it is one.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _read_all(descriptor: int) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     """Read to the end, or to one byte more than we take."""
-    pieces: list[bytes] = []
-    left = MAX_FILE_BYTES + 1
-    while left and (piece := os.read(descriptor, left)):
-        pieces.append(piece)
-        left -= len(piece)
-    return b"".join(pieces)
+    # Opening a named pipe would wait for its writer, before we could see that it is one.
+    without_waiting = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, os.O_RDONLY | without_waiting), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -84,13 +84,10 @@ def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
         case "model":
             from editor_clients.command_line import models
 
-            act = {
-                "list": lambda name, screen: models.show_list(screen),
-                "pull": models.pull,
-                "path": models.show_path,
-                "remove": models.remove,
-            }[args.action]
-            return act(args.name, _screen(args))
+            if args.action == "list":
+                return models.show_list(_screen(args))
+            act = {"pull": models.pull, "path": models.show_path, "remove": models.remove}
+            return act[args.action](args.name, _screen(args))
         case "lsp":
             from lsp_server.main import run
 
@@ -200,7 +197,6 @@ def _parser() -> argparse.ArgumentParser:
         ("remove", "delete a fetched model"),
     ):
         action = actions.add_parser(name, parents=[manners], help=what)
-        action.set_defaults(name=None)
         if name != "list":
             action.add_argument("name", nargs="?", metavar="NAME")
 

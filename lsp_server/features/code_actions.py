@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-import attrs
 from lsprotocol import types as lsp
 
 from grammars.span import Span
@@ -38,7 +37,8 @@ def code_actions(
     if not session.capabilities.action_literals:
         return [offer.command for offer in offers if offer.command]
     if session.capabilities.generated_tag:
-        offers = [attrs.evolve(o, tags=[lsp.CodeActionTag.LlmGenerated]) for o in offers]
+        for offer in offers:
+            offer.tags = [lsp.CodeActionTag.LlmGenerated]
     return list(offers)
 
 
@@ -58,7 +58,8 @@ async def _resolved(
     session: Session, action: lsp.CodeAction, snapshot: Snapshot, span: Span
 ) -> lsp.CodeAction:
     proposal = await draft(session, snapshot, span)
-    return attrs.evolve(action, edit=proposal.edit(session))
+    action.edit = proposal.edit(session)
+    return action
 
 
 def _fill(session: Session, snapshot: Snapshot, where: lsp.Range) -> lsp.CodeAction:

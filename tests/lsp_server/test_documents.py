@@ -128,7 +128,7 @@ def test_a_client_that_does_not_count_is_taken_at_its_order():
 def test_a_document_that_is_not_open_is_named():
     documents = opened("abc")
     documents.close(URI)
-    with pytest.raises(Refused, match="file:///a.py is not open"):
+    with pytest.raises(Refused, match=r"file:///a\.py is not open"):
         documents.get(URI)
 
 

@@ -1,18 +1,74 @@
-"""An engine process without a model: it fills "filled", and dies at a text that says "die"."""
+"""An engine without a model: a real child process that speaks `engine.protocol` by rule.
+
+`python scripted_engine.py MODE`:
+    echo    answers each span with FILL (one line of it if asked), a rewrite in upper case
+    keep    answers each span with the text it has
+    invalid answers like echo, with a verdict that refuses it
+    slow    says "ready", then never answers
+    dies    exits at the first request
+    config  answers every request with an error of kind "config"
+A prefix that ends with "ANSWER:word" is filled with word, whatever the mode.
+"""
 
 import json
+import os
+import re
 import sys
+from pathlib import Path
 
-for line in sys.stdin:
-    message = json.loads(line)
-    if message["type"] != "edit":
-        continue
-    request = message["request"]
-    if "die" in request["text"]:
-        sys.exit(3)
-    (start, end), *_ = request["spans"]
-    verdict = {"ok": True, "reasons": [], "checked": True}
-    candidate = {"replacements": [[start, end, "filled\n"]], "verdict": verdict, "score": -0.1}
-    stats = {"steps": 1, "forward_calls": 1, "tokens": 1, "seconds": 0.0}
-    result = {"candidates": [candidate], "stats": stats}
-    print(json.dumps({"type": "result", "id": message["id"], "result": result}), flush=True)
+FILL = "first()\nsecond()"
+
+
+def opener(mode="echo"):
+    """Return what `main` takes as `open_engine`."""
+    from engine.client import EngineProcess
+
+    command = [sys.executable, "-P", str(Path(__file__).resolve()), mode]
+    return lambda on_status: EngineProcess(command=command, on_status=on_status)
+
+
+def answer(mode, request):
+    text = request["text"]
+    replacements = []
+    for start, end in request["spans"]:
+        new = FILL.split("\n")[0] if request["single_line"] else FILL
+        if request["instruction"] is not None:
+            new = text[start:end].upper()
+        if mode == "keep":
+            new = text[start:end]
+        if told := re.search(r"ANSWER:(\w+)$", text[:start]):
+            new = told[1]
+        replacements.append([start, end, new])
+    ok = mode != "invalid"
+    verdict = {
+        "ok": ok,
+        "reasons": [] if ok else ["line 1: a new syntax error"],
+        "checked": request["language"] in ("python", "typescript"),
+    }
+    return {
+        "candidates": [{"replacements": replacements, "verdict": verdict, "score": -0.5}],
+        "stats": {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5},
+    }
+
+
+def serve(mode):
+    def send(message):
+        print(json.dumps(message), flush=True)
+
+    send({"type": "status", "state": "loading", "message": "loading", "fraction": 0.5})
+    send({"type": "status", "state": "ready", "message": "ready", "fraction": None})
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["type"] != "edit" or mode == "slow":
+            continue
+        if mode == "dies":
+            os._exit(9)
+        if mode == "config":
+            send({"type": "error", "id": message["id"], "kind": "config", "message": "no such"})
+            continue
+        result = answer(mode, message["request"])
+        send({"type": "result", "id": message["id"], "result": result})
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
