@@ -54,10 +54,9 @@ def load_editor(
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:
     """Map the packed form of a model, made at its first use: quantising takes many seconds."""
-    key = (
-        local.entry.sha256
-        or hashlib.sha256(f"{local.path}{local.path.stat()}".encode()).hexdigest()
-    )
+    stat = local.path.stat()
+    own = f"{local.path}:{stat.st_size}:{stat.st_mtime_ns}"  # of a file the catalogue does not know
+    key = local.entry.sha256 or hashlib.sha256(own.encode()).hexdigest()
     folder = cache_dir() / "packed" / f"{local.entry.name}-{key[:16]}"
     if folder.exists():
         try:

@@ -129,7 +129,11 @@ def test_edited_refuses_what_leaves_the_text():
             "class A:\n    x = 1  def f(): pass\n",
             SyntaxFault(Span(18, 18), "MISSING", "newline"),
         ),
-        ("go", "package a func f() {}\n", SyntaxFault(Span(9, 9), "MISSING", "newline")),
+        (
+            "go",
+            "package a\nfunc f() {} func g() {}\n",
+            SyntaxFault(Span(21, 21), "MISSING", "newline"),
+        ),
     ],
 )
 def test_faults_are_found_where_they_are(language_id, text, expected):

@@ -270,6 +270,21 @@ async def test_a_client_that_never_resolves_gets_a_command():
         )
 
 
+async def test_a_client_that_cannot_apply_after_all_is_an_error():
+    async with raw_client() as client:
+        await client.initialize(EAGER)
+        text = document(fill="x = 2\n")
+        client.open(text)
+        argument = {"uri": URI, "range": line_of(text, "x = 1")}
+        params = {"command": "diffill.fill", "arguments": [argument]}
+        command = client.request("workspace/executeCommand", params)
+        client.send(command)
+        apply = await client.until(lambda m: m.get("method") == "workspace/applyEdit")
+        client.send({"id": apply["id"], "error": {"code": -32601, "message": "what is that?"}})
+        error = (await client.answer(command))["error"]
+        assert (error["code"], "what is that?" in error["message"]) == (-32803, True)
+
+
 async def test_cancelling_while_the_client_applies_does_no_harm():
     async with raw_client() as client:
         await client.initialize(EAGER)

@@ -6,7 +6,7 @@ The line holds `script` and a JSON object:
 The engine tells what happens to it by window/logMessage: "engine: started TEXT" (as JSON) and
 "engine: cancelled". It also prints to stdout, which must not reach the client.
 
-With `--engine-process` the engine is a child process, scripted_engine.py.
+With `--engine-process` the engine is a child process, mortal_engine.py.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ def main():
 
     def engine(model, on_status):
         if "--engine-process" in sys.argv:
-            child = Path(__file__).with_name("scripted_engine.py")
+            child = Path(__file__).with_name("mortal_engine.py")
             return EngineProcess(command=[sys.executable, str(child)], on_status=on_status)
         engines.append(ScriptedEngine(server, on_status))
         return engines[-1]
