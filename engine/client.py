@@ -101,7 +101,7 @@ class EngineProcess:
         self._child: _Child | None = None
         self._ids = itertools.count(1)
         self._starts: deque[float] = deque(maxlen=MAX_STARTS)
-        self._lock = asyncio.Lock()
+        self._starting: asyncio.Task[_Child] | None = None
 
     async def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
         """Run one request; see `EngineClient.edit`."""
@@ -120,7 +120,11 @@ class EngineProcess:
 
     async def close(self) -> None:
         """End the child: close its input, then insist."""
-        child, self._child = self._child, None
+        if self._starting:
+            await asyncio.wait([self._starting])
+            if not self._starting.exception():
+                self._child = self._starting.result()
+        child, self._child, self._starting = self._child, None, None
         if child is None:
             return
         assert child.process.stdin
@@ -135,10 +139,12 @@ class EngineProcess:
             await child.reader
 
     async def _running(self) -> _Child:
-        async with self._lock:
-            if self._child is None or self._child.process.returncode is not None:
-                self._child = await self._start()
-            return self._child
+        if self._child is None or self._child.process.returncode is not None:
+            if self._starting is None or self._starting.done():
+                self._starting = asyncio.create_task(self._start())
+            # Shielded: a cancelled request must not lose a child that is about to exist.
+            self._child = await asyncio.shield(self._starting)
+        return self._child
 
     async def _start(self) -> _Child:
         now = time.monotonic()

@@ -23,7 +23,7 @@ _EQUAL_WIDTH = re.compile("[\0-\x7f]+|[\x80-\u07ff]+|[\u0800-\uffff]+|[\U0001000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class ParseTimeout(Exception):  # noqa: N818  (a timeout is named as one)
+class ParseTimeout(Exception):
     """A text took longer to parse than its deadline allows."""
 
 

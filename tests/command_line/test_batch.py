@@ -1,0 +1,107 @@
+import io
+import json
+import sys
+
+import pytest
+
+
+def lines(*cases):
+    return "".join(c if isinstance(c, str) else json.dumps(c) + "\n" for c in cases).encode()
+
+
+def case(number, **more):
+    return {"id": number, "prefix": f"x = ANSWER:a{number}", "suffix": "\n"} | more
+
+
+def test_answers_keep_the_order(diffill, sample):
+    source = sample(lines(*(case(i, language="python") for i in range(5))), "in.jsonl")
+    done = diffill("batch", source, "out.jsonl")
+    answers = [json.loads(line) for line in open("out.jsonl")]
+    assert done.code == 0
+    assert [a["text"] for a in answers] == ["a0", "a1", "a2", "a3", "a4"]
+    assert answers[0] == {
+        "id": 0,
+        "text": "a0",
+        "verdict": {"ok": True, "reasons": []},
+        "forward_calls": 4,
+        "tokens": 5,
+        "seconds": 0.5,
+    }
+    assert "5 lines, 0 failed" in done.err
+
+
+def test_single_line(diffill, sample):
+    one = {"id": "s", "prefix": "", "suffix": "", "single_line": True}
+    source = sample(lines(one, one | {"single_line": False}), "in.jsonl")
+    done = diffill("batch", source, "-")
+    assert [json.loads(a)["text"] for a in done.out.splitlines()] == [
+        "first()",
+        "first()\nsecond()",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("{nonsense\n", "not JSON"),
+        ("[1]\n", "not a JSON object"),
+        ("[" * 100_000 + "\n", "not JSON"),
+        ({"id": 1, "prefix": "a"}, "missing: suffix"),
+        (case(1, prefix=2), "prefix is 2"),
+        (case(1, single_line="yes"), "single_line is 'yes'"),
+        (case(1, max_tokens=True), "max_tokens is True"),
+        (case(1, max_tokens=0), "max_tokens is 0, not between"),
+        (case(1, sufix=""), "unknown field 'sufix'"),
+        (case(1, prefix="x" * (1 << 20)), "more than 1,048,576"),
+    ],
+)
+def test_a_bad_line_does_not_stop_the_others(diffill, sample, bad, message):
+    source = sample(lines(case(0), bad, case(2)), "in.jsonl")
+    done = diffill("batch", source, "-")
+    first, wrong, last = (json.loads(line) for line in done.out.splitlines())
+    assert (done.code, first["text"], last["text"]) == (1, "a0", "a2")
+    assert set(wrong) == {"id", "error"}
+    assert wrong["id"] == (1 if isinstance(bad, dict) else None)
+    assert message in wrong["error"]
+    assert "3 lines, 1 failed" in done.err
+
+
+def test_a_line_that_is_not_utf8(diffill, sample):
+    source = sample(b'{"id": 1, "prefix": "\xff", "suffix": ""}\n', "in.jsonl")
+    done = diffill("batch", source, "-")
+    assert (done.code, "not JSON" in done.json["error"]) == (1, True)
+
+
+def test_standard_input(diffill, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines(case(7)) + b"\n")))
+    done = diffill("batch", "-", "-")
+    assert (done.code, done.json["text"]) == (0, "a7")
+
+
+def test_what_does_not_validate_is_an_answer(diffill, sample):
+    source = sample(lines(case(1)), "in.jsonl")
+    done = diffill("batch", source, "-", engine="invalid")
+    assert done.code == 0
+    assert done.json["verdict"] == {"ok": False, "reasons": ["line 1: a new syntax error"]}
+
+
+def test_an_engine_that_never_answers_a_line_ends_the_batch(diffill, sample):
+    source = sample(lines(case(1), case(2)), "in.jsonl")
+    done = diffill("batch", source, "-", engine="dies")
+    assert (done.code, done.out) == (3, "")
+
+
+def test_unusable_files(diffill, sample):
+    source = sample(lines(case(1)), "in.jsonl")
+    assert diffill("batch", "missing", "-").code == 2
+    assert diffill("batch", source, "no/such/folder").code == 2
+    assert diffill("batch", source, source).code == 2
+    assert source.read_bytes() == lines(case(1))
+
+
+def test_older_results_outlive_a_model_that_cannot_be_had(diffill, sample):
+    source, target = sample(lines(case(1)), "in.jsonl"), sample("old\n", "out.jsonl")
+    assert diffill("batch", source, target, "--model", "nope", engine=None).code == 2
+    assert target.read_text() == "old\n"
+    assert diffill("batch", source, target).code == 0
+    assert json.loads(target.read_text())["id"] == 1

@@ -1,0 +1,321 @@
+import random
+import re
+
+import pytest
+
+import grammars.validation
+from grammars.languages import LANGUAGES
+from grammars.lines import LineIndex, with_line_end
+from grammars.python_source import compile_fault
+from grammars.span import Replacement, Span, apply
+from grammars.syntax import ParseTimeout
+from grammars.validation import new_errors, validate
+
+IDS = [known.id for known in LANGUAGES]
+
+# A line of the sample, a good line in its place, and a broken one.
+EDITS = {
+    "python": ("result += price * 2", "result += max(price, 0)", "result += max(price, 0"),
+    "javascript": ("result += price * 2;", "result += f(price);", "result += f(price;"),
+    "javascriptreact": ("this.items.push(item);", "add(<b>{item}</b>);", "add(<b>{item</b>);"),
+    "typescript": ("let result = 0;", "let result: number = 1;", "let result: = 1;"),
+    "typescriptreact": ("const size = title.length;", "const size = 1;", "const size = ;"),
+    "rust": ("result += price * 2;", "result += price.abs();", "result += price.;"),
+    "go": ("q.items = append(q.items, item)", "q.add(item)", "q.add(item"),
+    "c": ("q->size += 1;", "q->size++;", "q->size + ;"),
+    "cpp": ("items_.push_back(item);", "items_.emplace_back(item);", "items_.(item);"),
+    "java": ("items.add(item);", "items.add(item.trim());", "items.add(item.trim();"),
+}
+
+
+def _replace(text, old, new):
+    start = text.index(old)
+    return Replacement(Span(start, start + len(old)), new)
+
+
+def _whole_line(text, old, new):
+    lines = LineIndex(text)
+    span = lines.span(lines.line_at(text.index(old)))
+    return Replacement(span, span.of(text).replace(old, new))
+
+
+@pytest.mark.parametrize("cut", [_replace, _whole_line])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("language_id", IDS)
+def test_good_edits_pass_and_broken_ones_are_refused(language_id, end, cut, sources):
+    text = with_line_end(sources[language_id], end)
+    old, good, broken = EDITS[language_id]
+    verdict = validate(text, [cut(text, old, good)], language_id)
+    assert (verdict.ok, verdict.reasons, verdict.checked) == (True, (), True)
+    verdict = validate(text, [cut(text, old, broken)], language_id)
+    assert not verdict.ok
+    assert verdict.reasons
+
+
+@pytest.mark.parametrize("language_id", IDS)
+def test_the_same_holds_in_a_file_broken_elsewhere(language_id, sources):
+    text = sources[language_id] + "\n)\n"
+    old, good, broken = EDITS[language_id]
+    assert validate(text, [_whole_line(text, old, good)], language_id).ok
+    assert not validate(text, [_whole_line(text, old, broken)], language_id).ok
+
+
+@pytest.mark.parametrize("language_id", IDS)
+def test_new_errors_are_where_the_edit_broke_the_text(language_id, sources):
+    text = sources[language_id]
+    old, good, broken = EDITS[language_id]
+    assert new_errors(text, [_replace(text, old, good)], language_id) == []
+    found = new_errors(text, [_replace(text, old, broken)], language_id)
+    edited = Span(text.index(old), text.index(old) + len(broken))
+    assert any(s.start <= edited.end and edited.start <= s.end for s in found)
+
+
+@pytest.mark.parametrize("language_id", ["python", "javascript", "rust", "go", "c", "java"])
+def test_damage_elsewhere_hardly_ever_refuses_a_good_edit(language_id, sources):
+    """One token is lost somewhere, then a line is edited: well, or with a second token lost."""
+    text = sources[language_id]
+    old, good, broken = EDITS[language_id]
+    counts = {good: [0, 0], broken: [0, 0]}
+    rng = random.Random(language_id)
+    tokens = [m.span() for m in re.finditer(r"\w+|[^\w\s]", text)]
+    for start, end in rng.sample(tokens, 60):
+        damaged = apply(text, [Replacement(Span(start, end), "")])
+        if damaged.count(old) != text.count(old):
+            continue
+        for new, count in counts.items():
+            count[0] += 1
+            count[1] += validate(damaged, [_whole_line(damaged, old, new)], language_id).ok
+    total, passed = counts[good]
+    assert total > 40
+    assert passed >= 0.9 * total
+    assert counts[broken][1] <= 0.1 * total
+
+
+BROKEN_STATEMENT = "def f(a):\n    x = (a +\n    return x\n\n\ndef g():\n    return 2\n"
+
+
+def test_an_edit_inside_an_old_error_must_mend_what_it_can():
+    line = "    x = (a +\n"
+    assert validate(
+        BROKEN_STATEMENT, [_replace(BROKEN_STATEMENT, line, "    x = a\n")], "python"
+    ).ok
+    worse = validate(
+        BROKEN_STATEMENT, [_replace(BROKEN_STATEMENT, line, "    x = (b +\n")], "python"
+    )
+    assert not worse.ok
+    javascript = "function f(a) {\n  let x = (a +;\n  return x;\n}\n"
+    assert validate(javascript, [_replace(javascript, "(a +", "(a + 1)")], "javascript").ok
+    assert not validate(javascript, [_replace(javascript, "(a +", "(b -")], "javascript").ok
+
+
+@pytest.mark.parametrize(
+    ("language_id", "text", "old", "new", "reason"),
+    [
+        ("python", "a = 1\nb = 2\n", "b = 2", "retrun 2", "line 2: syntax error near `retrun`"),
+        ("python", "def f(a):\n  b\n", "(a)", "(", "line 1: missing `)`"),
+        ("java", "class A {\n  int a = 1;\n}\n", "1;", "1", "line 2: missing `;`"),
+        ("go", "package a\n\nvar b int\n", "int\n", "int var c int\n", "line 3: missing newline"),
+        (
+            "python",
+            "if a:\n    b\n\nc\n",
+            "    b",
+            "b",
+            "Python: expected an indented block after 'if' statement (line 2)",
+        ),
+        (
+            "python",
+            "if a:\n    b\n    c\n",
+            "    c",
+            "  c",
+            "Python: unindent does not match any outer indentation level (line 3)",
+        ),
+    ],
+)
+def test_reasons_say_what_and_where(language_id, text, old, new, reason):
+    verdict = validate(text, [_replace(text, old, new)], language_id)
+    assert (verdict.ok, verdict.reasons) == (False, (reason,))
+
+
+def test_many_reasons_are_cut_short():
+    text = "a\n\nb\n"
+    verdict = validate(text, [_replace(text, "a\n", "= )\n" * 20)], "python")
+    assert len(verdict.reasons) <= grammars.validation.MAX_REASONS + 1
+
+
+NESTED = """\
+class A:
+    def f(self):
+        if self:
+            return 1
+        return 2
+
+
+x = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("            return 1\n", ""),  # an empty body
+        ("            return 1\n", "          return 1\n           x = 1\n"),
+        ("        return 2\n", "      return 2\n"),  # a dedent to no block
+        ("        return 2\n", "\treturn 2\n"),  # tabs among blanks
+        ("        return 2\n", "        f(a=1, 2)\n"),
+        ("        return 2\n", "        print 2\n"),
+        ("x = 1\n", "  x = 1\n"),
+    ],
+)
+def test_what_only_python_refuses(old, new):
+    assert not validate(NESTED, [_replace(NESTED, old, new)], "python").ok
+    # The grammar alone would let most of it pass; Python must be the one to say no.
+    assert new_errors(NESTED, [_replace(NESTED, old, new)], "python")
+    # It must not matter that the file is broken somewhere else.
+    broken = NESTED + "\n\ndef g():\n\ny = 2\n"
+    assert not validate(broken, [_replace(broken, old, new)], "python").ok
+
+
+def test_python_that_did_not_compile_may_still_be_edited():
+    for rest in ("def g():\n\ny = 2\n", "print 1\n", "if a:\n  b\n c\n"):
+        for text in (NESTED + rest, rest + NESTED):
+            assert compile_fault(text)
+            good = _replace(text, "return 2", "return 22\n        # done")
+            assert validate(text, [good], "python").ok
+
+
+def test_python_may_reveal_an_older_fault_but_not_move_one():
+    text = "if a:\nb = 1\n\nif c:\nd = 1\n"
+    assert validate(text, [_replace(text, "b = 1", "    b = 1")], "python").ok
+    text = "a = 1\nif b:\nc = 1\n"
+    assert validate(text, [_replace(text, "a = 1\n", "a = 1\na = 2\n")], "python").ok
+    assert not validate(text, [_replace(text, "a = 1\n", "if a:\n")], "python").ok
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "\ufeffx = 1\n",
+        "x = 1\r\nif x:\r\n    y = 2\r\n",
+        "x = 1\rif x:\r    y = 2\r",
+        "x = 1\n\f\ndef f():\n\f    return 1\n",
+        "# coding: latin-1\nx = 'é'\n",
+        "x = '\u2028'\n",
+        "",
+        "x = '\\d'\n",
+        "return 1\n",
+    ],
+)
+def test_python_that_parses(source, recwarn):
+    assert compile_fault(source) is None
+    assert not list(recwarn)
+
+
+@pytest.mark.parametrize(
+    "source", ["-" * 100_000 + "1", "+".join("1" * 100_000), "(" * 1000, "a\0b", "x = '\ud800'"]
+)
+def test_python_that_defeats_the_compiler_is_a_fault(source):
+    assert compile_fault(source)
+
+
+def test_python_reports_lines_as_editors_count_them():
+    fault = compile_fault("x = '\f\u2028'\r\ny = 1\rz = (\n")
+    assert fault
+    assert fault.line == 2
+
+
+@pytest.mark.parametrize(
+    ("char", "name"),
+    [
+        ("\u202e", "U+202E (RIGHT-TO-LEFT OVERRIDE)"),
+        ("\u200b", "U+200B (ZERO WIDTH SPACE)"),
+        ("\x1b", "U+001B (a control character)"),
+        ("\ufeff", "U+FEFF"),
+        ("\u2028", "U+2028"),
+        ("\u3164", "U+3164"),
+        ("\ufffd", "U+FFFD"),
+        ("\ud800", "U+D800"),
+        ("\f", "U+000C"),
+    ],
+)
+@pytest.mark.parametrize("language_id", ["python", ""])
+def test_hidden_characters_are_refused_unless_they_were_there(char, name, language_id):
+    text = 'a = 1\nb = "b"\n'
+    verdict = validate(text, [_replace(text, '"b"', f'"{char}"')], language_id)
+    assert not verdict.ok
+    assert verdict.reasons[0].startswith(f"line 2: hidden character {name}")
+    text = f'b = "{char}"\n'
+    assert not grammars.validation._hidden(
+        grammars.validation._Edit(text, [_replace(text, f'"{char}"', f'"x{char}"')])
+    )
+
+
+def test_visible_characters_are_not_hidden():
+    text = "a = 1\n"
+    new = '"é\u0301 語 😀 \u00a0\t"\r\n'
+    assert validate(text, [_replace(text, "1\n", new)], "python").ok
+
+
+@pytest.mark.parametrize(
+    ("language_id", "reason"),
+    [
+        ("cobol", "no grammar for 'cobol': syntax not checked"),
+        ("", "unknown language: syntax not checked"),
+    ],
+)
+def test_an_unknown_language_is_not_checked(language_id, reason):
+    verdict = validate("a", [Replacement(Span(0, 1), "(((")], language_id)
+    assert (verdict.ok, verdict.reasons, verdict.checked) == (True, (reason,), False)
+    assert new_errors("a", [Replacement(Span(0, 1), "(((")], language_id) == []
+
+
+def test_several_replacements_are_judged_together():
+    text = "function f() {\n  a();\n  b();\n}\n"
+    opening, closing = _replace(text, "a();", "if (x) {"), _replace(text, "b();", "}")
+    assert validate(text, [closing, opening], "javascript").ok
+    assert not validate(text, [opening], "javascript").ok
+    assert not validate(text, [closing], "javascript").ok
+
+
+@pytest.mark.parametrize("language_id", IDS)
+def test_no_change_is_never_worse(language_id, sources, awkward):
+    rng = random.Random(language_id)
+    for _ in range(20):
+        text = sources[language_id][: rng.randrange(300)] + awkward(rng)
+        start, end = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+        assert validate(text, [Replacement(Span(start, end), text[start:end])], language_id).ok
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_any_edit_gets_a_verdict(seed, awkward):
+    rng = random.Random(seed)
+    for language_id in IDS:
+        text = "".join(awkward(rng) for _ in range(4))
+        start, end = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+        edit = Replacement(Span(start, end), awkward(rng))
+        verdict = validate(text, [edit], language_id)
+        assert verdict.ok == (not verdict.reasons)
+        for span in new_errors(text, [edit], language_id):
+            assert span.end <= len(apply(text, [edit]))
+
+
+def test_deep_nesting_gets_a_verdict():
+    deep = "[" * 100_000 + "]" * 100_000
+    assert validate("x = 1;\n", [Replacement(Span(4, 5), deep)], "javascript").ok
+    assert not validate("x = 1;\n", [Replacement(Span(4, 5), deep[1:])], "javascript").ok
+    assert not validate("x = 1\n", [Replacement(Span(4, 5), deep)], "python").ok
+
+
+def test_a_file_that_cannot_be_parsed_in_time_is_not_edited(monkeypatch):
+    def late(*_):
+        raise ParseTimeout("parsing took more than 5 s")
+
+    monkeypatch.setattr(grammars.validation.SyntaxTree, "parse", late)
+    verdict = validate("unseen = 1\n", [Replacement(Span(0, 1), "U")], "python")
+    assert (verdict.ok, verdict.reasons) == (False, ("parsing took more than 5 s",))
+    assert not verdict.checked
+    assert new_errors("unseen = 1\n", [Replacement(Span(0, 1), "U")], "python") == []
+
+
+def test_overlapping_replacements_are_a_callers_mistake():
+    with pytest.raises(ValueError, match="overlaps"):
+        validate("abc", [Replacement(Span(0, 2), ""), Replacement(Span(1, 3), "")], "python")
