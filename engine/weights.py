@@ -130,8 +130,11 @@ def pack(
     Raises:
         CheckpointError: if it cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".packing-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".packing-", dir=folder.parent))
+    except OSError as error:
+        raise CheckpointError(f"the packed model could not be written: {error}") from error
     try:
         names = list(_matrices(config, tensors))
         packed: dict[str, Tensor] = {}
@@ -152,7 +155,7 @@ def pack(
         (staging / "model.json").write_text(json.dumps(model), "utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # a stale or damaged one
         staging.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # a full disk comes as the latter
         raise CheckpointError(f"the packed model could not be written: {error}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

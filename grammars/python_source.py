@@ -74,8 +74,11 @@ def new_fault(text: str, new: str, places: Sequence[tuple[Span, Span]]) -> Compi
 
 
 def _statements(lines: LineIndex, span: Span) -> str:
-    """Return the top-level statements a span touches, judged by indentation alone."""
-    first = lines.line_at(span.start)
+    """Return the top-level statements a span touches, judged by indentation alone.
+
+    The one before is among them: a line the edit moved to the margin may be missed there.
+    """
+    first = max(lines.line_at(span.start) - 1, 0)
     while first and not _TOP_LEVEL.match(lines.text, lines.starts[first]):
         first -= 1
     last = lines.line_at(span.end) + 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from grammars.languages import Language, language
@@ -121,14 +121,14 @@ def _compared(edit: _Edit, known: Language) -> _Comparison:
     """
     before = _faults(edit.text, known)
     after = SyntaxTree.parse(edit.new, known).faults()
-    excused = [f.span for f in before if not any(_holds(old, f.span) for old, _ in edit.places)]
+    excused = [f for f in before if not any(_holds(old, f.span) for old, _ in edit.places)]
     allowed = len(before)
     if any(_is_inside_error(before, r.span) for r in edit.replacements):
         neutral = [_neutral(edit.text, r.span, known) for r in edit.replacements]
         faults = _faults(apply(edit.text, neutral), known)
-        excused = [_in_old_text(f.span, landed(neutral)) for f in faults]
+        excused = [_in_old_text(f, landed(neutral)) for f in faults]
         allowed = min(allowed, len(faults))
-    new = [f for f in after if not _matches(_in_old_text(f.span, edit.places), excused)]
+    new = [f for f in after if not _is_among(_in_old_text(f, edit.places), excused)]
     return _Comparison(new, len(after), allowed)
 
 
@@ -161,24 +161,32 @@ def _neutral(text: str, span: Span, known: Language) -> Replacement:
     return Replacement(span, _LINE_BREAK.split(blank)[-1] + "pass\n")
 
 
-def _in_old_text(span: Span, places: Sequence[tuple[Span, Span]]) -> Span:
-    """Return a span of the new text in the old one; inside new text, all that it replaced."""
+def _in_old_text(fault: SyntaxFault, places: Sequence[tuple[Span, Span]]) -> SyntaxFault:
+    """Return a fault of the new text in the old one; inside new text, over all that it replaced."""
+    span = fault.span
     start, end = span.start, span.end
     for old, new in places:
         if span.start > new.start:
             start = old.start if span.start < new.end else span.start - new.end + old.end
         if span.end > new.start:
             end = old.end if span.end < new.end else span.end - new.end + old.end
-    return Span(start, end)
+    return replace(fault, span=Span(start, end))
 
 
-def _matches(span: Span, others: Iterable[Span]) -> bool:
-    """Tell whether a span overlaps one of the others, or touches it where either is empty."""
+def _is_among(fault: SyntaxFault, others: Iterable[SyntaxFault]) -> bool:
+    """Tell whether a fault is one of others that may have changed their shape since."""
     return any(
-        span.overlaps(o)
-        or (not (len(span) and len(o)) and span.start <= o.end and o.start <= span.end)
-        for o in others
+        _meet(fault.span, other.span)
+        and (fault.kind != other.kind or fault.missing == other.missing)
+        for other in others
     )
+
+
+def _meet(a: Span, b: Span) -> bool:
+    """Tell whether two spans overlap, or touch where one is empty."""
+    if len(a) and len(b):
+        return a.overlaps(b)
+    return a.start <= b.end and b.start <= a.end
 
 
 def _holds(outer: Span, inner: Span) -> bool:

@@ -28,11 +28,11 @@ class Stop(Exception):
 
 def exit_of(error: Exception) -> Exit:
     """Return the exit code of an error that carries a message for the user, else INTERNAL."""
+    if isinstance(error, Stop):
+        return error.code  # before any import: it may be that `engine` is a stranger's
     from engine import errors
 
     match error:
-        case Stop():
-            return error.code
         case errors.ConfigError():
             return Exit.USAGE
         case errors.CheckpointError() | errors.FetchError() | errors.EngineUnavailable():

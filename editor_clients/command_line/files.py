@@ -63,7 +63,10 @@ def check_writable(file: UserFile) -> None:
     Raises:
         Stop: if the file is read-only, or its folder is.
     """
-    mode = file.target.stat().st_mode
+    try:
+        mode = file.target.stat().st_mode
+    except OSError as error:
+        raise Stop(Exit.REFUSED, f"{file.name}: {_why(error)}, so it was not written") from error
     # The mode itself, too: a new file may replace a read-only one, and root may write anything.
     if not mode & 0o222 or not os.access(file.target, os.W_OK):
         raise Stop(Exit.REFUSED, f"{file.name}: read-only, so it was not written")

@@ -153,12 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     dials.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
     dials.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
 
-    for name, what in (("fill", "fill a span"), ("rewrite", "rewrite a span as told")):
+    for name, what in (("fill", "fill a span of a file"), ("rewrite", "rewrite one as told")):
         command = commands.add_parser(
             name,
             parents=[dials],
             allow_abbrev=False,
-            help=f"{what} of a file; print the diff, or write it",
+            help=f"{what}; print the diff, or write it",
         )
         command.add_argument("file", metavar="FILE")
         target = command.add_mutually_exclusive_group(required=True)

@@ -48,7 +48,7 @@ class Screen:
         print(f"diffill: {message}", file=sys.stderr, flush=True)
 
     def uses_color(self, stream: TextIO) -> bool:
-        """Tell whether a stream gets colours: `--color` says, else NO_COLOR, else a terminal does."""
+        """Tell if a stream gets colours: `--color` decides, then NO_COLOR, then the terminal."""
         if self.color != "auto":
             return self.color == "always"
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"

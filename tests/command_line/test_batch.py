@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ def case(number, **more):
 def test_answers_keep_the_order(diffill, sample):
     source = sample(lines(*(case(i, language="python") for i in range(5))), "in.jsonl")
     done = diffill("batch", source, "out.jsonl")
-    answers = [json.loads(line) for line in open("out.jsonl")]
+    answers = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert done.code == 0
     assert [a["text"] for a in answers] == ["a0", "a1", "a2", "a3", "a4"]
     assert answers[0] == {

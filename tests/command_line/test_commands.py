@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from editor_clients.command_line import packages
-from editor_clients.command_line.main import main
 from engine import catalogue, fetch
 from engine.errors import FetchError
 from engine.protocol import Effort
@@ -43,7 +41,7 @@ def test_the_parser_knows_every_effort(diffill, sample):
 
 def test_version(diffill):
     done = diffill("--version")
-    assert (done.code, done.out[:8]) == (0, "diffill ")[:1] + ("diffill,"[:7] + done.out[7],)
+    assert (done.code, done.out.startswith("diffill")) == (0, True)
 
 
 def test_help_loads_little():
@@ -172,8 +170,4 @@ def test_a_fault_of_ours_is_one_sentence_unless_debugging(diffill, sample, monke
     assert "ZeroDivisionError" in done.err
     monkeypatch.setenv("DIFFILL_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
-        main(["fill", "a.py", "--lines", "1"], open_engine=None)
-
-
-def test_patch_is_not_needed_here():
-    assert shutil.which("git"), "the diff tests need git"
+        diffill("fill", "a.py", "--lines", "1")

@@ -26,8 +26,8 @@ def _selected(language_id, source):
 
 FUNCTION = (
     'def f(a):\n    """Doc."""\n    if a:\n        g(a,\n          b)\n\n    return 1  # one\n'
-)BODY = FUNCTION[FUNCTION.index("    if") :]
-
+)
+BODY = FUNCTION[FUNCTION.index("    if") :]
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,19 @@ def test_anything_can_be_selected(seed, awkward):
             assert body is None or body.end <= len(text)
 
 
+IF = "    if (x) {\n      y();\n    }\n"
+
+
 @pytest.mark.parametrize(
     ("language_id", "source", "expected"),
     [
         ("python", FUNCTION.replace("g(a", "g(‸a"), BODY),
         ("python", FUNCTION.replace("    return 1  # one\n", "«    return 1  # one\n»"), BODY),
         ("python", "x‸ = 1\n", None),
+        ("python", "«def f():\n    a\n\n\ndef g():\n    b\n»", None),
         ("python", "class A:\n    x‸ = 1\n", None),
         ("javascript", "f(() => {\n  a‸();\n});\n", "  a();\n"),
-        ("java", "class A {\n  int f() {\n    if (x)\n      y‸();\n  }\n}\n", "    if (x)\n      y();\n"),
+        ("java", "class A {\n  A() {\n    if (x) {\n      y‸();\n    }\n  }\n}\n", IF),
         ("rust", "fn f() {\n    a‸();\n}\n", "    a();\n"),
         ("go", "package a\nfunc f‸() {\n\tb()\n}\n", "\tb()\n"),
     ],

@@ -19,7 +19,9 @@ def _tree(text, language_id="python", **options):
 
 
 def _shape(tree):
-    return [(node.type, node.span) for node in tree.nodes()], tree.faults()
+    # Rows and columns do not show outside, but reuse would go wrong without them.
+    points = [(n._node.start_point, n._node.end_point) for n in tree.nodes()]
+    return [(node.type, node.span) for node in tree.nodes()], tree.faults(), points
 
 
 @pytest.mark.parametrize("language_id", IDS)

@@ -109,6 +109,18 @@ def test_an_edit_inside_an_old_error_must_mend_what_it_can():
 
 
 @pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("a();\nlet x = (1;\nb();\n", "let x = (1;", "let y = [2;"),
+        ("a();\nx = = 1;\nb();\n", "x = = 1;", "y * / 2;"),
+        ("a();\nf(g(1;\nb();\n", "f(g(1;\nb();\n", "f(g(2));\nb(;\n"),
+    ],
+)
+def test_one_error_does_not_pay_for_another(text, old, new):
+    assert not validate(text, [_replace(text, old, new)], "javascript").ok
+
+
+@pytest.mark.parametrize(
     ("language_id", "text", "old", "new", "reason"),
     [
         ("python", "a = 1\nb = 2\n", "b = 2", "retrun 2", "line 2: syntax error near `retrun`"),
@@ -171,8 +183,9 @@ def test_what_only_python_refuses(old, new):
     # The grammar alone would let most of it pass; Python must be the one to say no.
     assert new_errors(NESTED, [_replace(NESTED, old, new)], "python")
     # It must not matter that the file is broken somewhere else.
-    broken = NESTED + "\n\ndef g():\n\ny = 2\n"
-    assert not validate(broken, [_replace(broken, old, new)], "python").ok
+    fault = "\n\ndef g():\n\ny = 2\n"
+    for broken in (NESTED + fault, fault + NESTED):
+        assert not validate(broken, [_replace(broken, old, new)], "python").ok
 
 
 def test_python_that_did_not_compile_may_still_be_edited():
@@ -181,6 +194,12 @@ def test_python_that_did_not_compile_may_still_be_edited():
             assert compile_fault(text)
             good = _replace(text, "return 2", "return 22\n        # done")
             assert validate(text, [good], "python").ok
+
+
+def test_an_else_belongs_to_the_statement_above_it():
+    text = "print 1\nif a:\n    b = 1\nelse:\n    c = 1\n"
+    assert validate(text, [_replace(text, "    c = 1", "    d = 1")], "python").ok
+    assert not validate(text, [_replace(text, "    c = 1", "d = 1")], "python").ok
 
 
 def test_python_may_reveal_an_older_fault_but_not_move_one():

@@ -13,6 +13,7 @@ A prefix that ends with "ANSWER:word" is filled with word, whatever the mode.
 import json
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -71,4 +72,5 @@ def serve(mode):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as the real one: a Ctrl-C is for its parent
     serve(sys.argv[1])

@@ -1,0 +1,30 @@
+import pytest
+import tiny
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Seeded models of transformers, each built once; nothing may change them."""
+    made = {}
+
+    def get(architecture="qwen2", **options):
+        key = (architecture, *sorted(options.items()))
+        if key not in made:
+            made[key] = tiny.reference(architecture, **options)
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def close():
+    def check(actual, expected, tolerance=1e-4):
+        torch.testing.assert_close(actual, expected, atol=tolerance, rtol=0)
+
+    return check

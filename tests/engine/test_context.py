@@ -1,0 +1,69 @@
+import random
+
+import pytest
+import tiny
+
+from engine.context import Context
+
+PREFIX = tiny.tokenizer().special("<|fim_prefix|>")
+SUFFIX = tiny.tokenizer().special("<|fim_suffix|>")
+
+
+def cut(prefix, suffix, max_prefix, max_suffix):
+    """The prefix and suffix that are left; a token is a byte here."""
+    ids = Context(prefix, suffix).tokens(tiny.tokenizer(), tiny.FAMILY, max_prefix, max_suffix)
+    assert ids[0] == PREFIX
+    middle = ids.index(SUFFIX)
+    assert ids.count(PREFIX) == ids.count(SUFFIX) == 1
+    kept = ids[1:middle], ids[middle + 1 :]
+    assert len(kept[1]) <= max_suffix
+    assert len(kept[0]) <= max_prefix + max_suffix - len(kept[1])
+    return tuple(bytes(side).decode() for side in kept)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix"), [("", ""), ("a\nb", ""), ("", "a\nb"), ("a\n", "\nb\n")]
+)
+def test_what_fits_is_kept_whole(prefix, suffix):
+    assert cut(prefix, suffix, 3, 3) == (prefix, suffix)
+
+
+def test_cuts_are_at_line_starts_and_nearest_the_hole():
+    assert cut("one\ntwo\nthree\nfo", "ur\nfive\nsix\n", 10, 9) == ("three\nfo", "ur\nfive\n")
+
+
+def test_a_line_that_just_fits_is_kept():
+    assert cut("one\ntwo\n", "ab\ncde\n", 4, 3) == ("two\n", "ab\n")
+
+
+def test_room_the_suffix_leaves_goes_to_the_prefix():
+    assert cut("one\ntwo\n", "x\n", 4, 6) == ("one\ntwo\n", "x\n")
+
+
+def test_one_giant_line_is_cut_within():
+    line = "".join(chr(97 + i % 26) for i in range(5000))
+    assert cut(line, line, 50, 20) == (line[-50:], line[:20])
+
+
+def test_the_text_of_special_tokens_stays_text():
+    text = "x = '<|fim_suffix|>'\n"
+    assert cut(text, text, 100, 100) == (text, text)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_window_holds_as_many_whole_lines_as_fit(seed):
+    rng = random.Random(seed)
+    prefix, suffix = (
+        "".join(rng.choice("ab cd\n") for _ in range(rng.randrange(200))) for _ in range(2)
+    )
+    max_prefix, max_suffix = rng.randrange(20, 80), rng.randrange(20, 80)
+    tail, head = cut(prefix, suffix, max_prefix, max_suffix)
+    ends = [i + 1 for i, c in enumerate(suffix) if c == "\n"]
+    ends = [i for i in [*ends, len(suffix)] if i <= max_suffix]
+    if ends:
+        assert head == suffix[: max(ends)]
+    room = max_prefix + max_suffix - len(head)
+    starts = [0, *(i + 1 for i, c in enumerate(prefix) if c == "\n")]
+    starts = [i for i in starts if len(prefix) - i <= room and (i < len(prefix) or not prefix)]
+    if starts:
+        assert tail == prefix[min(starts) :]

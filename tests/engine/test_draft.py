@@ -1,0 +1,89 @@
+import random
+
+import pytest
+
+from engine.draft import OldTextDraft
+
+OLD = list(range(100, 160))
+RUN, LOST_RUN = 24, 4
+
+
+def proposals(old, new):
+    """What is proposed before each token of `new`, and at its end."""
+    draft = OldTextDraft(old)
+    return [draft.propose(new[:n]) for n in range(len(new) + 1)]
+
+
+def passes(old, new):
+    """How many passes verifying takes: each yields what was agreed and one token more."""
+    draft, emitted, count = OldTextDraft(old), [], 0
+    while len(emitted) < len(new):
+        guess = draft.propose(emitted)
+        agreed = 0
+        rest = new[len(emitted) :]
+        while agreed < min(len(guess), len(rest)) and guess[agreed] == rest[agreed]:
+            agreed += 1
+        emitted += rest[: agreed + 1]
+        count += 1
+    return count
+
+
+def test_the_old_text_is_proposed_as_it_is():
+    made = proposals(OLD, OLD)
+    assert made == [OLD[n : n + RUN] for n in range(len(OLD) + 1)]
+    assert passes(OLD, OLD) == -(-len(OLD) // (RUN + 1))
+
+
+def test_nothing_is_proposed_behind_the_old_text():
+    assert proposals(OLD, [*OLD, 1, 2])[-3:] == [[], [], []]
+    assert OldTextDraft([]).propose([]) == []
+    assert OldTextDraft([]).propose([1, 2]) == []
+
+
+def test_an_insertion_leaves_the_place():
+    made = proposals(OLD, [*OLD[:5], 1, 2, *OLD[5:]])
+    assert made[6] == made[7] == OLD[5 : 5 + LOST_RUN]
+    assert made[8] == OLD[6 : 6 + RUN]
+
+
+def test_a_deletion_skips_what_is_gone():
+    made = proposals(OLD, [*OLD[:5], *OLD[9:]])
+    assert made[5] == OLD[5 : 5 + RUN]
+    assert made[6] == OLD[10 : 10 + RUN]
+
+
+def test_a_long_deletion_is_found_by_two_tokens():
+    made = proposals(OLD, [*OLD[:5], *OLD[40:]])
+    assert made[6] == OLD[5 : 5 + LOST_RUN]  # too far for one token
+    assert made[7] == OLD[42 : 42 + RUN]
+
+
+def test_a_substitution_is_left_behind():
+    made = proposals(OLD, [*OLD[:5], 1, *OLD[6:]])
+    assert made[6] == OLD[5 : 5 + LOST_RUN]
+    assert made[7] == OLD[7 : 7 + RUN]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_proposals_are_runs_of_the_old_text(seed):
+    rng = random.Random(seed)
+    old = rng.choices(range(6), k=rng.randrange(40))
+    new = [*rng.choices(range(8), k=rng.randrange(20)), *old, *rng.choices(range(8), k=5)]
+    for made in proposals(old, new):
+        assert len(made) <= RUN
+        assert made == [] or any(old[i : i + len(made)] == made for i in range(len(old)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_it_does_not_matter_how_many_tokens_come_at_once(seed):
+    rng = random.Random(seed)
+    new = [*OLD[:8], *rng.choices(OLD, k=10), *OLD[12:]]
+    each = proposals(OLD, new)
+    draft = OldTextDraft(OLD)
+    shown = sorted(rng.sample(range(len(new) + 1), 6))
+    assert [draft.propose(new[:n]) for n in shown] == [each[n] for n in shown]
+
+
+def test_few_changes_cost_few_passes():
+    new = [*OLD[:10], 1, 2, *OLD[11:30], *OLD[33:50], 3, *OLD[50:]]
+    assert passes(OLD, new) <= 9

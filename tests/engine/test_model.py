@@ -1,0 +1,109 @@
+import pytest
+import tiny
+import torch
+
+from engine.adapter import load_adapter
+
+IDS = torch.randint(0, 256, (14,), generator=torch.Generator().manual_seed(1)).tolist()
+BOTH = pytest.mark.parametrize("architecture", ["qwen2", "llama"])
+
+
+def logits_of(model, ids, *, adapted=False):
+    return model.logits(model.encode(ids, model.new_cache(len(ids)), adapted=adapted))
+
+
+def expected_logits(reference, ids):
+    return reference(torch.tensor([ids])).logits[0]
+
+
+@pytest.fixture
+def adapted(reference, tmp_path):
+    base = reference()
+    tensors = tiny.adapter_tensors(tiny.config_of(base))
+    model = tiny.transformer(base)
+    load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
+    return model, tensors
+
+
+@BOTH
+@pytest.mark.parametrize("tied", [False, True])
+def test_logits_are_those_of_transformers(reference, close, architecture, tied):
+    base = reference(architecture, tied=tied)
+    close(logits_of(tiny.transformer(base), IDS), expected_logits(base, IDS))
+
+
+@BOTH
+def test_cached_equals_uncached(reference, close, architecture):
+    model = tiny.transformer(reference(architecture))
+    whole = logits_of(model, IDS)
+    for split in range(1, len(IDS)):
+        cache = model.new_cache(len(IDS))
+        head = model.logits(model.encode(IDS[:split], cache))
+        cache.keep(split)
+        tail = model.logits(model.encode(IDS[split:], cache))
+        close(torch.cat([head, tail]), whole)
+
+
+def test_what_is_not_kept_is_forgotten(reference, close):
+    model = tiny.transformer(reference())
+    cache = model.new_cache(len(IDS) + 4)
+    model.encode([*IDS[:6], 1, 2, 3, 4], cache)
+    cache.keep(6)
+    rest = model.logits(model.encode(IDS[6:], cache))
+    close(rest, logits_of(model, IDS)[6:])
+
+
+def test_a_canvas_sees_context_and_itself_in_both_directions(reference, adapted, close):
+    base = reference()
+    model, tensors = adapted
+    context, length = IDS[:9], 5
+    cache = model.new_cache(len(context) + length)
+    model.encode(context, cache)
+    cache.keep(len(context))
+    x = torch.cat([model.embed(torch.tensor([7])), model.mask_vector.expand(length - 1, -1)])
+    got = model.logits(model.canvas(x, cache))
+
+    past = base(torch.tensor([context]), use_cache=True).past_key_values
+    everything = torch.zeros(1, 1, length, len(context) + length)
+    expected = tiny.merged(base, tensors)(
+        inputs_embeds=x[None],
+        past_key_values=past,
+        attention_mask=everything,
+        position_ids=torch.arange(len(context), len(context) + length)[None],
+    ).logits[0]
+    close(got, expected)
+
+
+def test_canvases_side_by_side_equal_each_alone(adapted, close):
+    model, _ = adapted
+    cache = model.new_cache(len(IDS) + 18)
+    model.encode(IDS, cache)
+    cache.keep(len(IDS))
+    canvases = torch.randn(3, 6, model.config.width, generator=torch.Generator().manual_seed(2))
+    alone = [model.canvas(x, cache) for x in canvases]
+    close(model.canvas(canvases.flatten(0, 1), cache, copies=3), torch.cat(alone))
+
+
+def test_a_canvas_leaves_the_context_as_it_was(adapted, close):
+    model, _ = adapted
+    cache = model.new_cache(len(IDS) + 8)
+    model.encode(IDS[:6], cache)
+    cache.keep(6)
+    model.canvas(torch.randn(16, model.config.width), cache)
+    assert cache.length == 6
+    close(model.logits(model.encode(IDS[6:], cache)), logits_of(model, IDS)[6:])
+
+
+def test_an_adapter_that_is_off_changes_nothing(reference, adapted):
+    model, _ = adapted
+    assert model.has_adapter
+    plain = tiny.transformer(reference())
+    assert not plain.has_adapter
+    assert torch.equal(logits_of(model, IDS), logits_of(plain, IDS))
+
+
+def test_an_adapter_that_is_on_equals_merged_weights(reference, adapted, close):
+    model, tensors = adapted
+    got = logits_of(model, IDS, adapted=True)
+    close(got, expected_logits(tiny.merged(reference(), tensors), IDS))
+    assert (got - logits_of(model, IDS)).abs().max() > 0.1
