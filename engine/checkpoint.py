@@ -101,7 +101,10 @@ class Checkpoint:
         field = self._reader.fields.get(name)
         if field is None:
             raise CheckpointError(f"{self.path}: field {name!r} is missing")
-        return field.contents()
+        try:
+            return field.contents()
+        except ValueError as error:  # text that is not UTF-8
+            raise CheckpointError(f"{self.path}: field {name!r} is damaged: {error}") from error
 
     def _is_tied(self) -> bool:
         """Tell whether output and embedding matrix are one, quantised in two ways.

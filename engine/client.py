@@ -174,7 +174,7 @@ class EngineProcess:
         try:
             while line := await child.process.stdout.readline():
                 self._dispatch(child, json.loads(line))
-        except (ValueError, KeyError, TypeError):
+        except Exception:  # whatever it is, nobody may wait for an answer forever
             log.exception("the engine sent something that is not a message")
             with contextlib.suppress(ProcessLookupError):
                 child.process.kill()

@@ -39,6 +39,8 @@ def _tail(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:
     if len(ids) <= limit and len(near) == len(text):
         return ids
     kept = tokenizer.decode(ids[-limit:])
+    if near.endswith("\n" + kept):
+        return ids[-limit:]
     cut = kept.find("\n") + 1
     return tokenizer.encode(kept[cut:] if 0 < cut < len(kept) else kept)[-limit:]
 

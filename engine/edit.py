@@ -47,7 +47,6 @@ class Editor:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")
         self._filler = Filler(model, tokenizer, family, decoding)
         self._rewriter = Rewriter(model, tokenizer, family)
-        self._max_positions = model.config.max_positions
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span, from the top; each sees the new text of those above it.

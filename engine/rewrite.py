@@ -15,6 +15,7 @@ from engine.causal import decode, greedy, sampler
 from engine.config import EffortConfig
 from engine.control import Control
 from engine.draft import OldTextDraft
+from engine.errors import ConfigError
 from engine.family import Family
 from engine.fill import Draft
 from engine.model import Transformer
@@ -48,13 +49,23 @@ class Rewriter:
         seed: int,
         control: Control,
     ) -> Iterator[Draft]:
-        """Yield new texts for the hole's old one without end: the greedy one, then samples."""
+        """Yield new texts for the hole's old one without end: the greedy one, then samples.
+
+        Raises:
+            ConfigError: if text and answer are more than the model can hold.
+        """
         old = shape.old
         base = common_indentation(old)
         bare = without_indentation(old, base).strip("\n")
         old_ids = self._tokenizer.encode(bare + "\n```")
         prompt = self._prompt(shape.prefix, bare, language, instruction)
         room = 2 * len(old_ids) + effort.max_fill
+        limit = self._model.config.max_positions
+        if len(prompt) + room + 1 > limit:
+            raise ConfigError(
+                f"the region is too long to rewrite: it takes {len(prompt) + room + 1:,} tokens, "
+                f"the model holds {limit:,}"
+            )
         cache = self._model.new_cache(len(prompt) + room + 1)
         control.check()
         self._model.encode(prompt[:-1], cache)

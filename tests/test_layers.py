@@ -124,5 +124,7 @@ def test_names_say_what_a_module_is_for():
 @pytest.mark.parametrize("path", SHIPPED, ids=name_of)
 def test_nothing_reads_what_could_run(path):
     source = path.read_text("utf-8")
-    assert re.findall(r"trust_remote_code|torch\.load\b|\bpickle\b|\bjoblib\b|\beval\(", source) == []
+    assert (
+        re.findall(r"trust_remote_code|torch\.load\b|\bpickle\b|\bjoblib\b|\beval\(", source) == []
+    )
     assert not tops(path) & {"pickle", "dill", "joblib", "marshal", "shelve"}

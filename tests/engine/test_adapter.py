@@ -47,7 +47,7 @@ def test_a_damaged_file_is_refused(model, tensors, tmp_path, size):
 def test_a_scale_is_needed(model, tensors, tmp_path, metadata):
     path = tmp_path / "a.safetensors"
     save_file(tensors, path, {"base_sha256": "base"} | metadata)
-    with pytest.raises(CheckpointError, match="scale|much"):
+    with pytest.raises(CheckpointError, match=r"scale|much"):
         load_adapter(model, path, "base")
 
 

@@ -32,9 +32,10 @@ class Made:
 def run(model, draft, *, count=COUNT, pick=greedy, capacity=None, adapted=False):
     """The first `count` tokens, their scores, and the number of passes they took."""
     cache = model.new_cache(capacity or len(PROMPT) + 2 * count)
-    tokens, scores = [], []
+    tokens, scores, passes = [], [], 0
     steps = decode(model, cache, PROMPT, draft, pick=pick, adapted=adapted)
-    for passes, step in enumerate(steps, 1):
+    for step in steps:
+        passes += 1
         assert len(step.tokens) == len(step.logprobs) >= 1
         tokens += step.tokens
         scores += step.logprobs

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -117,7 +118,7 @@ def test_without_revisions_a_mistake_stays():
 def test_two_tokens_do_not_alternate_forever(max_revisions):
     denoiser = Scripted(*([[(1, 0.9)], [(2, 0.9)]] * 50))
     tokens = run(denoiser, Canvas.blank(1, VOID), max_revisions=max_revisions)
-    changes = sum(a != b for a, b in zip(tokens, tokens[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(tokens))
     assert changes == max_revisions
     assert len(tokens) == max_revisions + 2
 
@@ -151,7 +152,7 @@ def test_the_loop_ends(seed):
     assert steps[-1].canvas.is_done
     assert int(steps[-1].canvas.revisions.max()) <= seed % 4
     masks = [length, *(int(s.canvas.masked.sum()) for s in steps)]
-    for before, after in zip(masks, masks[1:], strict=False):
+    for before, after in pairwise(masks):
         assert after < before or before == after == 0
 
 

@@ -38,7 +38,9 @@ FULL = EditRequest(
 FRAME = Frame(1, 4, tuple(FrameToken("é\n", state, 0.25) for state in TokenState))
 RESULT = EditResult(
     (
-        Candidate((Replacement(Span(0, 5), "x\r\n"), Replacement(Span(7, 7), "")), Verdict(True), -0.5),
+        Candidate(
+            (Replacement(Span(0, 5), "x\r\n"), Replacement(Span(7, 7), "")), Verdict(True), -0.5
+        ),
         Candidate((), Verdict(False, ("line 1: no",), checked=False), -2.0),
     ),
     EditStats(1, 2, 3, 0.5),

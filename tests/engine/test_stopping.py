@@ -44,7 +44,7 @@ def test_where_a_fill_ends(shape, text, end):
     ("prefix", "suffix", "floor"),
     [
         ("def f():\n    ", "\n    return x\n", 4),
-        ("def f():\n    ", "\n", 4),
+        ("def f():\n    ", "\n", 1),
         ("def f():\n", "print()\n", 1),
         ("def f():\n    a\n", "    return x\n", 4),
         ("a = 1\n", "b = 2\n", 0),
@@ -60,7 +60,19 @@ def test_the_least_indentation(prefix, suffix, floor):
 @pytest.mark.parametrize("seed", range(10))
 def test_an_end_cuts_and_adds_nothing(seed):
     rng = random.Random(seed)
-    pieces = ["a", "b", " ", "    ", "\n", "\n\n", "```", "\t", ")", "x = 1\n", "print(a, b)  # done"]
+    pieces = [
+        "a",
+        "b",
+        " ",
+        "    ",
+        "\n",
+        "\n\n",
+        "```",
+        "\t",
+        ")",
+        "x = 1\n",
+        "print(a, b)  # done",
+    ]
 
     def text():
         return "".join(rng.choices(pieces, k=rng.randrange(12)))

@@ -150,9 +150,7 @@ def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=(
     writer.add_token_merges(list(words.merges))
     for name, tensor in tensors_of(model).items():
         data = tensor.clone()
-        if model.config.model_type == "llama" and name.endswith(
-            ("q_proj.weight", "k_proj.weight")
-        ):
+        if model.config.model_type == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
             heads = config.num_heads if "q_proj" in name else config.num_kv_heads
             split = data.reshape(heads, 2, len(data) // heads // 2, -1)
             data = split.swapaxes(1, 2).reshape(data.shape)

@@ -1,0 +1,207 @@
+import random
+import re
+from dataclasses import replace
+
+import pytest
+import tiny
+
+from engine.adapter import load_adapter
+from engine.config import Decoding
+from engine.control import Control
+from engine.edit import Editor
+from engine.errors import Cancelled, ConfigError, DeadlineExceeded
+from engine.fill import Draft
+from engine.protocol import EditRequest, Effort, TokenState
+from grammars.lines import line_end
+from grammars.span import Span, apply
+
+TEXT = "def total(prices):\r\n    summe = '😀'\r\n    return summe\r\n"
+LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+
+
+@pytest.fixture(scope="module")
+def parallel(tmp_path_factory):
+    model = tiny.transformer(tiny.reference())
+    path = tmp_path_factory.mktemp("adapter") / "a.safetensors"
+    load_adapter(model, tiny.write_adapter(path, tiny.adapter_tensors(model.config)), "base")
+    return Editor(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+
+
+def request(text=TEXT, spans=(LINE,), **options):
+    return EditRequest(
+        text=text, spans=spans, **{"max_tokens": 12, "effort": Effort.QUICK} | options
+    )
+
+
+def without_time(result):
+    return replace(result, stats=replace(result.stats, seconds=0.0))
+
+
+def random_request(rng):
+    pieces = ["a", "b = 1", " ", "\t", "\r\n", "\r\n", "\n", "😀", "e\u0301", "def f():", "    "]
+    text = "".join(rng.choices(pieces, k=rng.randrange(30)))
+    cuts = sorted(rng.sample(range(len(text) + 1), min(len(text) + 1, 2 * rng.randrange(1, 4))))
+    spans = [Span(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=False)] or [Span(0, 0)]
+    rng.shuffle(spans)
+    return request(
+        text,
+        tuple(spans),
+        language=rng.choice(["", "python"]),
+        single_line=rng.random() < 0.3,
+        seed=rng.randrange(99),
+        max_tokens=rng.randrange(1, 8),
+    )
+
+
+@pytest.mark.parametrize("decoding", ["sequential", "parallel"])
+@pytest.mark.parametrize("seed", range(8))
+def test_text_outside_the_spans_is_never_touched(editor, parallel, decoding, seed):
+    rng = random.Random(seed)
+    for _ in range(4):
+        asked = random_request(rng)
+        result = {"sequential": editor, "parallel": parallel}[decoding].edit(asked, Control())
+        ends = {line_end(asked.text)}
+        for candidate in result.candidates:
+            assert [r.span for r in candidate.replacements] == sorted(asked.spans)
+            apply(asked.text, candidate.replacements)
+            for made in candidate.replacements:
+                assert {*re.findall(r"\r\n|\n|\r", made.text)} <= ends
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("", Span(0, 0)),
+        (TEXT, Span(0, 0)),
+        (TEXT, Span(len(TEXT), len(TEXT))),
+        (TEXT, Span(LINE.start, LINE.start)),
+        (TEXT, Span(0, len(TEXT))),
+    ],
+)
+def test_holes_may_be_empty_and_anywhere(editor, text, span):
+    result = editor.edit(request(text, (span,)), Control())
+    assert [r.span for r in result.best.replacements] == [span]
+    assert result.stats.forward_calls > result.stats.steps > 0
+
+
+def test_many_spans_are_one_edit(editor):
+    text = "".join(f"a{n} = {n}\n" for n in range(32))
+    starts = [m.end() for m in re.finditer("= ", text)]
+    spans = tuple(Span(at, text.index("\n", at)) for at in starts)
+    result = editor.edit(request(text, spans[::-1], max_tokens=2), Control())
+    assert len(result.candidates) == 1
+    assert [r.span for r in result.best.replacements] == list(spans)
+
+
+def test_a_later_span_sees_the_new_text_above(editor):
+    seen = []
+    tries = editor._filler.tries
+    editor._filler.tries = lambda shape, *rest: seen.append(shape) or tries(shape, *rest)
+    try:
+        spans = (Span(4, 9), Span(11, 17))
+        result = editor.edit(request(TEXT, spans), Control())
+    finally:
+        del editor._filler.tries
+    first = result.best.replacements[0].text
+    assert [shape.old for shape in seen] == ["total", "rices)"]
+    assert seen[1].prefix == ("def " + first + "(p").replace("\r\n", "\n")
+    assert seen[0].suffix == TEXT[9:].replace("\r\n", "\n")
+
+
+def test_refused_candidates_come_last_with_their_reasons(editor):
+    drafts = [
+        Draft("    x = (\n", 3, -0.1),
+        Draft("    x = 1\n", 3, -2.0),
+        Draft("    y = 2\n", 3, -1.0),
+    ]
+    editor._filler.tries = lambda *_: iter(drafts)
+    try:
+        asked = request(language="python", candidates=3, effort=Effort.THOROUGH)
+        candidates = editor.edit(asked, Control()).candidates
+    finally:
+        del editor._filler.tries
+    texts = [c.replacements[0].text for c in candidates]
+    assert texts == ["    y = 2\r\n", "    x = 1\r\n", "    x = (\r\n"]
+    assert [c.verdict.ok for c in candidates] == [True, True, False]
+    assert "line 2" in candidates[-1].verdict.reasons[0]
+
+
+def test_candidates_differ(editor):
+    result = editor.edit(request(candidates=4), Control())
+    texts = [c.replacements[0].text for c in result.candidates]
+    assert len(texts) == len(set(texts)) == 4
+
+
+def test_the_same_seed_gives_the_same_result(editor):
+    def made(seed):
+        asked = request(candidates=3, seed=seed)
+        return without_time(editor.edit(asked, Control()))
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+
+
+def test_no_time_means_no_result(editor):
+    with pytest.raises(DeadlineExceeded, match="no result within 0 s"):
+        editor.edit(request(), Control(deadline_s=0.0))
+
+
+@pytest.mark.parametrize("instruction", [None, "rename it"])
+def test_a_cancelled_request_does_not_start(editor, instruction):
+    control = Control()
+    control.cancel()
+    with pytest.raises(Cancelled):
+        editor.edit(request(instruction=instruction), control)
+    assert control.forward_calls == 0
+
+
+@pytest.mark.parametrize("instruction", [None, "rename it"])
+def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
+    control = Control()
+    control.on_frame = lambda frame: control.cancel()
+    with pytest.raises(Cancelled):
+        editor.edit(request(instruction=instruction), control)
+    assert control.forward_calls == 2
+
+
+def test_a_rewrite_stays_within_its_span(editor):
+    result = editor.edit(request(instruction="rename it"), Control())
+    made = result.best.replacements[0]
+    assert made.span == LINE
+    assert {*re.findall(r"\r\n|\n|\r", made.text)} <= {"\r\n"}
+
+
+def test_a_region_the_model_cannot_hold_is_refused(editor):
+    text = "x = 1\n" * 1000
+    with pytest.raises(ConfigError, match=r"too long to rewrite: it takes .* holds 4,096"):
+        editor.edit(request(text, (Span(0, len(text)),), instruction="rename it"), Control())
+
+
+def test_parallel_decoding_needs_an_adapter():
+    with pytest.raises(ConfigError, match="needs an adapter"):
+        Editor(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+
+
+def test_parallel_decoding_shows_every_step(parallel):
+    frames = []
+    control = Control(on_frame=frames.append)
+    result = parallel.edit(request(effort=Effort.QUICK, candidates=1), control)
+    assert [f.step for f in frames] == list(range(1, result.stats.steps + 1))
+    assert result.stats.forward_calls == result.stats.steps + 1
+    for frame in frames:
+        assert frame.span == 0
+        assert len(frame.tokens) <= 13
+        assert all(0 <= t.confidence <= 1 for t in frame.tokens)
+    settled = {TokenState.COMMITTED, TokenState.REVISED}
+    assert {t.state for t in frames[0].tokens} - settled == {TokenState.PROVISIONAL}
+
+
+def test_frames_tell_their_span(editor):
+    frames = []
+    editor.edit(request(TEXT, (Span(4, 9), Span(10, 16))), Control(on_frame=frames.append))
+    assert sorted({f.span for f in frames}) == [0, 1]

@@ -1,0 +1,167 @@
+import math
+
+import pytest
+import tiny
+import torch
+
+from engine.cache import Cache
+from engine.config import EFFORTS, Decoding
+from engine.control import Control
+from engine.errors import Cancelled
+from engine.fill import Filler
+from engine.protocol import Effort, TokenState
+from engine.stopping import HoleShape
+
+VOCABULARY = tiny.vocabulary()
+VOID = VOCABULARY.special[tiny.FAMILY.void]
+C, P, R = TokenState.COMMITTED, TokenState.PROVISIONAL, TokenState.REVISED
+
+
+class ScriptedModel:
+    """Answers each pass with the next row of (token, probability); the last one again and again."""
+
+    mask_vector = torch.zeros(1)
+
+    def __init__(self, *passes, has_adapter=False):
+        self.passes, self.has_adapter = list(passes), has_adapter
+        self.config = tiny.config_of(tiny.reference())
+        self.adapted = []
+        self.lengths = []
+
+    def new_cache(self, capacity):
+        return Cache(self.config, capacity, torch.float32, torch.device("cpu"))
+
+    def embed(self, ids):
+        return ids[:, None].float()
+
+    def encode(self, ids, cache, *, adapted=False):
+        self.adapted.append(adapted)
+        return torch.zeros(len(ids), 1)
+
+    def canvas(self, x, cache):
+        self.lengths.append(len(x))
+        return x
+
+    def logits(self, hidden):
+        script = self.passes.pop(0) if len(self.passes) > 1 else self.passes[0]
+        logits = torch.zeros(len(hidden), len(VOCABULARY.tokens))
+        for row, (token, p) in zip(logits, [*script, *[(VOID, 0.5)] * len(hidden)], strict=False):
+            row[token] = math.log(p / (1 - p) * (len(row) - 1))
+        return logits
+
+
+def row(text, p=0.95, *, end=False):
+    return [*((ord(c), p) for c in text), *[(VOID, p)] * end]
+
+
+def sequential(text, end=VOID):
+    return [*(row(c) for c in text), [(end, 0.95)]]
+
+
+def fill(model, decoding=Decoding.SEQUENTIAL, *, shape=None, max_tokens=100, frames=None):
+    control = Control(on_frame=None if frames is None else frames.append)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, decoding)
+    shape = shape or HoleShape("x = ", "\n")
+    tries = filler.tries(shape, EFFORTS[Effort.QUICK], max_tokens, 0, control)
+    return next(tries), control
+
+
+def test_a_fill_ends_with_an_end_token():
+    draft, control = fill(ScriptedModel(*sequential("1 + 2")))
+    assert (draft.text, draft.tokens) == ("1 + 2", 6)
+    assert draft.score == pytest.approx(math.log(0.95), rel=1e-3)
+    assert (control.forward_calls, control.steps) == (7, 6)
+
+
+@pytest.mark.parametrize("name", tiny.FAMILY.ends)
+def test_every_end_of_the_family_ends_it(name):
+    draft, _ = fill(ScriptedModel(*sequential("ab", VOCABULARY.special[name])))
+    assert draft.text == "ab"
+
+
+def test_a_fill_ends_where_a_rule_says_so():
+    shape = HoleShape("x = ", "\n", single_line=True)
+    draft, control = fill(ScriptedModel(*sequential("1\n2")), shape=shape)
+    assert (draft.text, control.steps) == ("1", 2)
+
+
+def test_a_fill_that_is_cut_off_keeps_its_whole_lines():
+    shape = HoleShape("a\n", "b\n", old="c\n")
+    draft, _ = fill(ScriptedModel(*sequential("one\ntwo\nthree")), shape=shape, max_tokens=10)
+    assert (draft.text, draft.tokens) == ("one\ntwo\n", 10)
+    draft, _ = fill(ScriptedModel(*sequential("one")), max_tokens=2)
+    assert draft.text == "on"
+
+
+def test_the_adapter_reads_the_hole_but_not_its_context():
+    for decoding, has_adapter, expected in (
+        (Decoding.SEQUENTIAL, True, [False, True, True]),
+        (Decoding.SEQUENTIAL, False, [False, False, False]),
+        (Decoding.BASE, True, [False, False, False]),
+    ):
+        model = ScriptedModel(*sequential("a"), has_adapter=has_adapter)
+        fill(model, decoding)
+        assert model.adapted == expected
+
+
+def test_frames_grow_by_a_token():
+    frames = []
+    fill(ScriptedModel(*sequential("ab")), frames=frames)
+    assert [(f.span, f.step) for f in frames] == [(0, 1), (0, 2), (0, 3)]
+    assert [[(t.text, t.state) for t in f.tokens] for f in frames] == [
+        [("a", C)],
+        [("a", C), ("b", C)],
+        [("a", C), ("b", C), ("", C)],
+    ]
+    assert [t.confidence for t in frames[-1].tokens] == pytest.approx([0.95] * 3, rel=1e-3)
+
+
+def test_a_canvas_is_filled_in_two_passes():
+    model = ScriptedModel(row("1 + 2", end=True), has_adapter=True)
+    draft, control = fill(model, Decoding.PARALLEL)
+    assert (draft.text, draft.tokens) == ("1 + 2", 6)
+    assert (control.forward_calls, control.steps) == (3, 2)  # context, canvas, revising sweep
+    assert model.lengths == [32, 32]
+
+
+def test_a_canvas_shows_its_denoising():
+    frames = []
+    model = ScriptedModel(
+        [(ord("x"), 0.95), (ord("b"), 0.3), (VOID, 0.95)],
+        [(ord("a"), 0.95), (ord("b"), 0.9), (VOID, 0.95)],
+        has_adapter=True,
+    )
+    draft, _ = fill(model, Decoding.PARALLEL, frames=frames)
+    assert draft.text == "ab"
+    assert [[(t.text, t.state) for t in f.tokens] for f in frames] == [
+        [("x", C), ("b", P)],
+        [("a", R), ("b", C)],
+        [("a", C), ("b", C)],
+    ]
+
+
+def test_a_canvas_without_an_end_grows_and_keeps_its_tokens():
+    text = "".join(chr(97 + i % 26) for i in range(40))
+    short = HoleShape("f(", ")\n", single_line=True)
+    model = ScriptedModel(row(text, end=True), has_adapter=True)
+    draft, _ = fill(model, Decoding.PARALLEL, shape=short)
+    assert draft.text == text
+    assert sorted(set(model.lengths)) == [16, 32, 64]
+
+
+def test_a_canvas_grows_no_longer_than_allowed():
+    model = ScriptedModel(row("a" * 300), has_adapter=True)
+    draft, _ = fill(model, Decoding.PARALLEL, max_tokens=40)
+    assert draft.text in ("a" * 40, "a" * 41)
+    assert sorted(set(model.lengths)) == [32, 41]
+
+
+def test_a_cancel_stops_before_the_next_pass():
+    model = ScriptedModel([(97, 0.2)] * 40, has_adapter=True)
+    control = Control()
+    control.on_frame = lambda frame: control.cancel()
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    tries = filler.tries(HoleShape("", ""), EFFORTS[Effort.QUICK], 20, 0, control)
+    with pytest.raises(Cancelled):
+        next(tries)
+    assert len(model.lengths) == 1
