@@ -143,7 +143,9 @@ class EngineProcess:
             if self._starting is None or self._starting.done():
                 self._starting = asyncio.create_task(self._start())
             # Shielded: a cancelled request must not lose a child that is about to exist.
-            self._child = await asyncio.shield(self._starting)
+            child = await asyncio.shield(self._starting)
+            self._child = child
+            return child
         return self._child
 
     async def _start(self) -> _Child:

@@ -51,7 +51,7 @@ class DenoiseConfig:
     """How a canvas is denoised; thresholds are probabilities.
 
     Raises:
-        ConfigError: if a threshold is not within 0 to 1, or a count is not positive.
+        ConfigError: if a threshold is not within 0 to 1, or a count is too small.
     """
 
     commit_threshold: float = 0.9  # Fast-dLLM's rule, arXiv:2505.22618: at least one token a step
@@ -63,9 +63,9 @@ class DenoiseConfig:
         for name in ("commit_threshold", "revise_threshold"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, not within 0 to 1")
-        for name in ("max_revisions", "max_steps"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is {getattr(self, name)}, less than 0")
+        for name, least in (("max_revisions", 0), ("max_steps", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}, less than {least}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

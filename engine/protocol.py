@@ -85,6 +85,7 @@ class EditRequest:
         for name, value, low, high in (
             ("max_tokens", self.max_tokens, 1, 1024),
             ("candidates", self.candidates, 1, 16),
+            ("seed", self.seed, 0, 1 << 62),
             ("deadline_s", self.deadline_s, 0.0, 3600.0),
         ):
             if value is not None and not low <= value <= high:
@@ -105,6 +106,10 @@ class EditRequest:
             fields = dict(data)
             fields["spans"] = tuple(Span(*pair) for pair in fields["spans"])
             fields["effort"] = Effort(fields.get("effort", Effort.BALANCED))
+            for name in ("max_tokens", "candidates", "seed"):
+                if not isinstance(fields.get(name) or 0, int):
+                    kind = type(fields[name]).__name__
+                    raise ConfigError(f"{name} is {fields[name]!r}, a {kind}, not a whole number")
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"not an edit request: {error}") from error

@@ -95,6 +95,9 @@ class PackedWeights:
             self.vocabulary = Vocabulary(**data["vocabulary"])
             self._file = safe_open(folder / "weights.safetensors", "pt")
             self._names = frozenset(self._file.keys())
+            wanted = {f"{n}.{kind}" for n in _matrices(self.config) for kind in ("weight", "scale")}
+            if missing := (wanted | set(_vectors(self.config))) - self._names:
+                raise ValueError(f"{min(missing)} and {len(missing) - 1} more tensors are missing")
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise CheckpointError(f"{folder} is damaged: {error}") from error
 
@@ -136,7 +139,7 @@ def pack(
     except OSError as error:
         raise CheckpointError(f"the packed model could not be written: {error}") from error
     try:
-        names = list(_matrices(config, tensors))
+        names = list(_matrices(config))
         packed: dict[str, Tensor] = {}
         for i, name in enumerate(names):
             weight = Int8Weight.of(tensors[f"{name}.weight"])
@@ -161,7 +164,7 @@ def pack(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _matrices(config: ModelConfig, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+def _matrices(config: ModelConfig) -> Iterator[str]:
     for layer in range(config.num_layers):
         yield from (f"layers.{layer}.{name}" for name in _MATRICES)
     yield "lm_head"
