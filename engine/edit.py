@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
 from engine.control import Control
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DeadlineExceeded
 from engine.family import Family
 from engine.fill import Draft, Filler
 from engine.model import Transformer
@@ -97,11 +97,15 @@ class Editor:
         )
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control)
-        for draft in itertools.islice(tries, wanted + effort.repair_rounds):
-            for judged in self._judge(request, span, made, shape, draft):
-                found.setdefault(judged.replacement.text, judged)
-            if sum(j.verdict.ok for j in found.values()) >= wanted:
-                break
+        try:
+            for draft in itertools.islice(tries, wanted + effort.repair_rounds):
+                for judged in self._judge(request, span, made, shape, draft):
+                    found.setdefault(judged.replacement.text, judged)
+                if sum(j.verdict.ok for j in found.values()) >= wanted:
+                    break
+        except DeadlineExceeded:
+            if not found:  # otherwise what there is by now is the answer
+                raise
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(

@@ -23,6 +23,7 @@ from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
+CONTEXT_CHUNK = 512
 _TEMPERATURE = 0.6
 
 
@@ -77,10 +78,7 @@ class Filler:
         )
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         cache = self._model.new_cache(len(context) + longest + 1)
-        control.check()
-        self._model.encode(context, cache)
-        control.forward_calls += 1
-        cache.keep(len(context))
+        encode_context(self._model, context, cache, control)
         for number in itertools.count():
             cache.length = len(context)
             if number == 0 and self._decoding is Decoding.PARALLEL:
@@ -194,6 +192,16 @@ class Filler:
             if token != self._void:
                 tokens.append(FrameToken(self._tokenizer.decode([token]), state, p))
         control.on_frame(Frame(control.span, control.steps, tuple(tokens)))
+
+
+def encode_context(model: Transformer, ids: Sequence[int], cache: Cache, control: Control) -> None:
+    """Put a context into the cache, in chunks: a cancel need not wait for all of it."""
+    for start in range(0, len(ids), CONTEXT_CHUNK):
+        control.check()
+        chunk = list(ids[start : start + CONTEXT_CHUNK])
+        model.encode(chunk, cache)
+        cache.keep(len(chunk))
+        control.forward_calls += 1
 
 
 def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:

@@ -17,7 +17,7 @@ from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
-from engine.fill import Draft
+from engine.fill import Draft, encode_context
 from engine.model import Transformer
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
@@ -67,10 +67,7 @@ class Rewriter:
                 f"the model holds {limit:,}"
             )
         cache = self._model.new_cache(len(prompt) + room + 1)
-        control.check()
-        self._model.encode(prompt[:-1], cache)
-        control.forward_calls += 1
-        cache.keep(len(prompt) - 1)
+        encode_context(self._model, prompt[:-1], cache, control)
         for number in itertools.count():
             cache.length = len(prompt) - 1
             pick = greedy if number == 0 else sampler(_TEMPERATURE, seed + number - 1)
