@@ -60,7 +60,7 @@ def test_an_edit_loads_no_torch(sample):
         "import sys, scripted_engine; from editor_clients.command_line.main import main;"
         "main(sys.argv[1:], open_engine=scripted_engine.opener()); sys.exit('torch' in sys.modules)"
     )
-    support = str(ROOT / "tests" / "support")
+    support = Path(__file__).parents[1] / "support"
     ran = subprocess.run(
         [sys.executable, "-c", code, "fill", path, "--lines", "1"],
         env={"PYTHONPATH": f"{ROOT}:{support}", "PATH": "/usr/bin:/bin"},
