@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.causal import NoDraft, decode, greedy, sampler
+from engine.causal import NoDraft, Pick, decode, greedy, sampler
 from engine.config import Decoding, EffortConfig
 from engine.context import Context
 from engine.control import Control
@@ -72,41 +72,45 @@ class Filler:
     def tries(
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
     ) -> Iterator[Draft]:
-        """Yield drafts of the hole without end: the greedy one, then samples (seed, seed + 1…)."""
+        """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
+
+        With an adapter the frozen base gives the second draft: the two seldom fail together.
+        """
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         cache = self._model.new_cache(len(context) + longest + 1)
         encode_context(self._model, context, cache, control)
-        for number in itertools.count():
+        adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
+
+        def sequential(adapted: bool, pick: Pick) -> Draft:
             cache.length = len(context)
-            if number == 0 and self._decoding is Decoding.PARALLEL:
-                yield self._denoised(cache, shape, effort, max_tokens, control)
-            else:
-                yield self._sequential(cache, shape, max_tokens, number, seed, control)
+            return self._sequential(cache, shape, max_tokens, adapted, pick, control)
+
+        if self._decoding is Decoding.PARALLEL:
+            yield self._denoised(cache, shape, effort, max_tokens, control)
+        else:
+            yield sequential(adapted, greedy)
+        if adapted:
+            yield sequential(False, greedy)
+        for number in itertools.count():
+            yield sequential(adapted, sampler(_TEMPERATURE, seed + number))
 
     def _sequential(
         self,
         cache: Cache,
         shape: HoleShape,
         max_tokens: int,
-        number: int,
-        seed: int,
+        adapted: bool,
+        pick: Pick,
         control: Control,
     ) -> Draft:
-        """Decode one token a pass; with the adapter, if there is one, which knows the end."""
-        pick = greedy if number == 0 else sampler(_TEMPERATURE, seed + number - 1)
+        """Decode one token a pass; the adapter knows better where the hole ends."""
         ids: list[int] = []
         scores: list[float] = []
-        steps = decode(
-            self._model,
-            cache,
-            [self._sentinel],
-            NoDraft(),
-            adapted=self._model.has_adapter and self._decoding is not Decoding.BASE,
-            pick=pick,
-        )
+        prompt = [self._sentinel]
+        steps = decode(self._model, cache, prompt, NoDraft(), adapted=adapted, pick=pick)
         control.check()
         for step in steps:
             control.forward_calls += 1
