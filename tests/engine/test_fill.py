@@ -104,6 +104,16 @@ def test_the_adapter_reads_the_hole_but_not_its_context():
         assert model.adapted == expected
 
 
+def test_the_frozen_base_gives_the_second_draft():
+    for has_adapter, expected in ((True, [True, False, True]), (False, [False, False, False])):
+        model = ScriptedModel([(VOID, 0.95)], has_adapter=has_adapter)
+        filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL)
+        shape = HoleShape("x = ", "\n")
+        drafts = filler.tries(shape, EFFORTS[Effort.QUICK], 9, 0, Control())
+        model_passes = [next(drafts) and model.adapted[-1] for _ in range(3)]
+        assert model_passes == expected
+
+
 def test_frames_grow_by_a_token():
     frames = []
     fill(ScriptedModel(*sequential("ab")), frames=frames)
