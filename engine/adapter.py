@@ -13,16 +13,7 @@ from safetensors import SafetensorError, safe_open
 from engine.errors import CheckpointError
 from engine.linear import LowRank
 from engine.model import Transformer
-
-PROJECTIONS = (
-    "self_attn.q_proj",
-    "self_attn.k_proj",
-    "self_attn.v_proj",
-    "self_attn.o_proj",
-    "mlp.gate_proj",
-    "mlp.up_proj",
-    "mlp.down_proj",
-)
+from engine.weights import PROJECTIONS
 
 
 def load_adapter(model: Transformer, path: Path, base_sha256: str) -> None:

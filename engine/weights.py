@@ -25,7 +25,7 @@ from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear
 from engine.tokenizer import Vocabulary
 
 FORMAT = 1  # of the packed folder; a change makes every folder stale
-_MATRICES = (
+PROJECTIONS = (
     "self_attn.q_proj",
     "self_attn.k_proj",
     "self_attn.v_proj",
@@ -166,7 +166,7 @@ def pack(
 
 def _matrices(config: ModelConfig) -> Iterator[str]:
     for layer in range(config.num_layers):
-        yield from (f"layers.{layer}.{name}" for name in _MATRICES)
+        yield from (f"layers.{layer}.{name}" for name in PROJECTIONS)
     yield "lm_head"
     if not config.tied_embedding:
         yield "embed_tokens"

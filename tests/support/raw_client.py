@@ -95,9 +95,9 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(*arguments):
+async def raw_client(*arguments, server=SERVER):
     process = await asyncio.create_subprocess_exec(
-        *SERVER,
+        *server,
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

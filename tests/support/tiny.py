@@ -5,12 +5,11 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from engine.adapter import PROJECTIONS
 from engine.catalogue import catalogue
 from engine.config import ModelConfig
 from engine.model import Transformer
 from engine.tokenizer import Tokenizer, Vocabulary
-from engine.weights import FloatWeights
+from engine.weights import PROJECTIONS, FloatWeights
 
 FAMILY = catalogue().families["qwen2"]
 SPECIAL = tuple(sorted({*FAMILY.ends, FAMILY.chat_start}))
