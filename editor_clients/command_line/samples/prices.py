@@ -20,8 +20,8 @@ def total(items: list[Item]) -> int:
     return result
 
 
-def cheapest(items: list[Item]) -> Item:
-    """Return the item with the lowest price per piece."""
+def most_expensive(items: list[Item]) -> Item:
+    """Return the item with the highest cost, that is cents times count."""
     raise NotImplementedError
 
 
