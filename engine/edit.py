@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
@@ -51,7 +51,9 @@ class Editor:
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span, from the top; each sees the new text of those above it.
 
-        One span yields as many candidates as asked for, several yield one edit of all.
+        One span yields as many candidates as asked for. Several yield one edit of all, which is ok
+        only if each span is and the text they make together is, too; a span that is refused leaves
+        its old text to those below it, so that their verdicts are their own.
 
         Raises:
             EngineError: Cancelled, DeadlineExceeded, or a ConfigError for what cannot be edited.
@@ -64,14 +66,11 @@ class Editor:
             tokens = judged[0].draft.tokens
         else:
             done: list[_Judged] = []
-            for control.span, span in enumerate(spans):
-                made = [j.replacement for j in done]
+            for span in spans:
+                control.span = request.spans.index(span)
+                made = [j.replacement for j in done if j.verdict.ok]
                 done += self._candidates(request, span, made, effort, control, wanted=1)[:1]
-            replacements = tuple(j.replacement for j in done)
-            verdict = next((j.verdict for j in done if not j.verdict.ok), None)
-            verdict = verdict or validate(request.text, list(replacements), request.language)
-            score = sum(j.draft.score for j in done) / len(done)
-            candidates = [Candidate(replacements, verdict, score)]
+            candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
         return EditResult(tuple(candidates), stats)
@@ -141,3 +140,21 @@ class Editor:
             yield _Judged(replacement, verdict, draft)
             if verdict.ok:
                 return
+
+
+def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:
+    """Return the one edit of all spans; its reasons tell which of them were refused."""
+    replacements = tuple(j.replacement for j in done)
+    verdicts = tuple(j.verdict for j in done)
+    reasons = tuple(
+        f"place {number} of {len(done)}: {reason}"
+        for number, verdict in enumerate(verdicts, 1)
+        if not verdict.ok
+        for reason in verdict.reasons
+    )
+    if reasons:
+        verdict = Verdict(ok=False, reasons=reasons, checked=all(v.checked for v in verdicts))
+    else:
+        verdict = validate(request.text, replacements, request.language)
+    score = sum(j.draft.score for j in done) / len(done)
+    return Candidate(replacements, verdict, score, verdicts)

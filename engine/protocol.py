@@ -161,6 +161,8 @@ class Candidate:
     replacements: tuple[Replacement, ...]
     verdict: Verdict
     score: float  # mean log-probability a token; higher is surer
+    # Of an edit of several spans: each span's own, in the order of the replacements.
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +193,9 @@ class EditResult:
             "candidates": [
                 {
                     "replacements": [[r.span.start, r.span.end, r.text] for r in c.replacements],
-                    "verdict": {
-                        "ok": c.verdict.ok,
-                        "reasons": list(c.verdict.reasons),
-                        "checked": c.verdict.checked,
-                    },
+                    "verdict": _plain(c.verdict),
                     "score": c.score,
+                    "verdicts": [_plain(verdict) for verdict in c.verdicts],
                 }
                 for c in self.candidates
             ],
@@ -209,13 +208,18 @@ class EditResult:
         candidates = tuple(
             Candidate(
                 tuple(Replacement(Span(a, b), text) for a, b, text in c["replacements"]),
-                Verdict(
-                    ok=c["verdict"]["ok"],
-                    reasons=tuple(c["verdict"]["reasons"]),
-                    checked=c["verdict"]["checked"],
-                ),
+                _verdict(c["verdict"]),
                 c["score"],
+                tuple(_verdict(verdict) for verdict in c.get("verdicts", ())),
             )
             for c in cast(list[Mapping[str, Any]], data["candidates"])
         )
         return cls(candidates, EditStats(**data["stats"]))
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    return asdict(verdict) | {"reasons": list(verdict.reasons)}
+
+
+def _verdict(data: Mapping[str, Any]) -> Verdict:
+    return Verdict(ok=data["ok"], reasons=tuple(data["reasons"]), checked=data["checked"])

@@ -65,8 +65,9 @@ class Service:
         except EngineError as error:
             self._send_error(number, error)
             return
-        limit = request.deadline_s
-        deadline_s = EFFORTS[request.effort].deadline_s if limit is None else limit
+        deadline_s = request.deadline_s
+        if deadline_s is None:
+            deadline_s = EFFORTS[request.effort].deadline_s * len(request.spans)
         control = Control(deadline_s)
         if request.frames:
 

@@ -1,6 +1,7 @@
 import random
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import tiny
@@ -11,9 +12,10 @@ from engine.control import Control
 from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
-from engine.protocol import EditRequest, Effort, TokenState
+from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
+from grammars.validation import Verdict
 
 TEXT = "def total(prices):\r\n    summe = '😀'\r\n    return summe\r\n"
 LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
@@ -89,28 +91,62 @@ def test_holes_may_be_empty_and_anywhere(editor, text, span):
     assert result.stats.forward_calls > result.stats.steps > 0
 
 
-def test_many_spans_are_one_edit(editor):
-    text = "".join(f"a{n} = {n}\n" for n in range(32))
+@pytest.mark.parametrize("count", [2, 3, 8, 32])
+def test_many_spans_are_one_edit(editor, count):
+    text = "".join(f"a{n} = {n}\n" for n in range(count))
     starts = [m.end() for m in re.finditer("= ", text)]
     spans = tuple(Span(at, text.index("\n", at)) for at in starts)
     result = editor.edit(request(text, spans[::-1], max_tokens=2), Control())
     assert len(result.candidates) == 1
     assert [r.span for r in result.best.replacements] == list(spans)
+    assert len(result.best.verdicts) == count
+    assert EditResult.from_json(result.to_json()) == result
 
 
-def test_a_later_span_sees_the_new_text_above(editor):
-    seen = []
-    tries = editor._filler.tries
-    editor._filler.tries = lambda shape, *rest: seen.append(shape) or tries(shape, *rest)
-    try:
-        spans = (Span(4, 9), Span(11, 17))
-        result = editor.edit(request(TEXT, spans), Control())
-    finally:
-        del editor._filler.tries
-    first = result.best.replacements[0].text
-    assert [shape.old for shape in seen] == ["total", "rices)"]
-    assert seen[1].prefix == ("def " + first + "(p").replace("\r\n", "\n")
-    assert seen[0].suffix == TEXT[9:].replace("\r\n", "\n")
+def scripted(monkeypatch, editor, *texts):
+    """Let the model propose each text in turn, and return what it is shown."""
+    seen, texts = [], iter(texts)
+
+    def tries(shape, *_):
+        seen.append(shape)
+        return iter([Draft(next(texts), 3, -1.0)])
+
+    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=tries))
+    return seen
+
+
+HOLES = "def a():\r\n    ...\r\n\r\n\r\ndef b():\r\n    ...\r\n\r\n\r\ndef c():\r\n    ...\r\n"
+BODIES = tuple(Span(m.start(), m.end()) for m in re.finditer(r"    \.\.\.\r\n", HOLES))
+
+
+def test_a_later_span_sees_the_new_text_above(monkeypatch, editor):
+    seen = scripted(monkeypatch, editor, "    x = 1\n    return x\n", "    y\n", "    z\n")
+    best = editor.edit(request(HOLES, BODIES[::-1], language="python"), Control()).best
+    assert best.verdict.ok
+    made = ["    x = 1\r\n    return x\r\n", "    y\r\n", "    z\r\n"]
+    assert [r.text for r in best.replacements] == made
+    bodies = HOLES.replace("\r\n", "\n").split("    ...\n")
+    assert seen[1].prefix == bodies[0] + "    x = 1\n    return x\n" + bodies[1]
+    assert seen[2].prefix == seen[1].prefix + "    y\n" + bodies[2]
+    assert seen[0].suffix == bodies[1] + "    ...\n" + bodies[2] + "    ...\n"
+
+
+def test_a_refused_span_refuses_the_edit_and_no_other_span(monkeypatch, editor):
+    seen = scripted(monkeypatch, editor, "    x = 1\n", "    y = (\n", "    z\n")
+    best = editor.edit(request(HOLES, BODIES, language="python"), Control()).best
+    assert [verdict.ok for verdict in best.verdicts] == [True, False, True]
+    assert not best.verdict.ok
+    assert all(reason.startswith("place 2 of 3: line 6") for reason in best.verdict.reasons)
+    assert "y = (" not in seen[2].prefix, "below, the refused text would mislead"
+    assert [r.span for r in best.replacements] == list(BODIES)
+
+
+def test_spans_that_are_right_alone_may_be_wrong_together(monkeypatch, editor):
+    verdicts = iter([Verdict(True), Verdict(True), Verdict(False, ("clash",))])
+    scripted(monkeypatch, editor, "x", "y")
+    monkeypatch.setattr("engine.edit.validate", lambda *_: next(verdicts))
+    best = editor.edit(request(HOLES, BODIES[:2]), Control()).best
+    assert (best.verdict, best.verdicts) == (Verdict(False, ("clash",)), (Verdict(True),) * 2)
 
 
 def test_refused_candidates_come_last_with_their_reasons(editor):
@@ -203,5 +239,6 @@ def test_parallel_decoding_shows_every_step(parallel):
 
 def test_frames_tell_their_span(editor):
     frames = []
-    editor.edit(request(TEXT, (Span(4, 9), Span(10, 16))), Control(on_frame=frames.append))
-    assert sorted({f.span for f in frames}) == [0, 1]
+    editor.edit(request(TEXT, (Span(10, 16), Span(4, 9))), Control(on_frame=frames.append))
+    numbers = [f.span for f in frames]
+    assert [*dict.fromkeys(numbers)] == [1, 0], "from the top, by the request's own order"

@@ -103,7 +103,7 @@ def test_a_type_stub_has_no_holes():
         ),
         (
             "java",
-            "class A {\n  int f() {\n    if (x) throw new UnsupportedOperationException();\n  }\n}\n",
+            "class A {\n  int f() {\n    if (x) throw new UnsupportedOperationException(); }\n}\n",
             [],
         ),
         ("c", "int f(void)\n{\n    /* TODO: implement */\n}\n", ["    /* TODO: implement */\n"]),
