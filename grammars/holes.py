@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from grammars.languages import language
 from grammars.lines import LineIndex, indentation
@@ -31,6 +32,8 @@ class Hole:
     what: str  # the statement or comment itself, cut to one line
 
 
+# Remembered: an editor asks at every movement of the cursor.
+@lru_cache(maxsize=16)
 def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     """Return the holes of a file in the order of the text; they do not overlap.
 

@@ -81,6 +81,17 @@ def body_of(text: str, language_id: str, span: Span) -> Span | None:
     return next((body for body in bodies if body), None)
 
 
+def definition_around(text: str, language_id: str, span: Span) -> Span | None:
+    """Return the whole lines of the innermost function or class around a span, header included."""
+    lines = LineIndex(text)
+    tree = _tree(text, language_id)
+    if tree is None:
+        return None
+    point = _pointed(lines, span)
+    around = tree.around(point or span)
+    return next((_whole_lines(lines, n.span) for n in around if n.type in _DEFINITIONS), None)
+
+
 def _tree(text: str, language_id: str) -> SyntaxTree | None:
     known = language(language_id)
     try:

@@ -20,13 +20,15 @@ class Capabilities:
     edit_metadata: bool = False
     progress: bool = False  # the server may create progress of its own
     instruction_prompt: bool = False  # ours: the client asks the user for an instruction
+    frames: bool = False  # ours: the client shows denoising as it happens
 
     @classmethod
     def of(cls, client: lsp.ClientCapabilities) -> Capabilities:
         """Read what the client announced.
 
-        `experimental.diffill.instructionPrompt` is this project's own: a client that announces it
-        adds the user's instruction to a `diffill.rewrite` command before sending it.
+        Two are this project's own. A client that announces `experimental.diffill.instructionPrompt`
+        adds the user's instruction to a `diffill.rewrite` command before sending it; one with
+        `experimental.diffill.frames` gets the notifications of `lsp_server.live`.
         """
         action = client.text_document and client.text_document.code_action
         action = action or lsp.CodeActionClientCapabilities()
@@ -43,13 +45,14 @@ class Capabilities:
             apply_edit=bool(workspace.apply_edit),
             edit_metadata=bool(edit.metadata_support),
             progress=bool(client.window and client.window.work_done_progress),
-            instruction_prompt=_announces_prompt(client.experimental),
+            instruction_prompt=_announces(client.experimental, "instructionPrompt"),
+            frames=_announces(client.experimental, "frames"),
         )
 
 
-def _announces_prompt(experimental: object) -> bool:
+def _announces(experimental: object, name: str) -> bool:
     match experimental:
-        case {"diffill": {"instructionPrompt": True}}:
-            return True
+        case {"diffill": {**ours}}:
+            return ours.get(name) is True
         case _:
             return False

@@ -1,97 +1,138 @@
-"""From a span of a document to the change the engine proposes, placed in today's text."""
+"""From places in a document to the change the engine proposes, placed in today's text."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types as lsp
 
-from engine.protocol import Candidate, EditRequest, EditResult
-from grammars.selection import select
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Frame
 from grammars.span import Replacement, Span
 from lsp_server.documents import Snapshot
 from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
+from lsp_server.live import LiveView
+from lsp_server.places import Places
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A proposed change and the document it fits; without replacements it changes nothing."""
+    """A proposed change, the document it fits, and what it cost.
+
+    Without replacements it changes nothing; `reason` says why, if it was refused.
+    """
 
     snapshot: Snapshot
     replacements: tuple[Replacement, ...]
+    stats: EditStats
+    reason: str | None = None
 
     def edit(self, session: Session) -> lsp.WorkspaceEdit:
         """Return it as the client wants it."""
         versioned = session.capabilities.document_changes
         return workspace_edit(self.snapshot, self.replacements, versioned=versioned)
 
+    def accepted(self) -> Draft:
+        """Return the draft itself.
+
+        Raises:
+            Refused: if it was.
+        """
+        if self.reason is not None:
+            raise Refused(self.reason)
+        return self
+
 
 async def draft(
     session: Session,
     snapshot: Snapshot,
-    span: Span,
+    places: Places,
     *,
     instruction: str | None = None,
     token: lsp.ProgressToken | None = None,
+    name: str | None = None,
 ) -> Draft:
-    """Fill what a cursor or selection stands for, or rewrite it by an instruction.
+    """Fill places, or rewrite them by an instruction; `name` is what the live view calls this.
 
     The draft fits the document as it is when this returns; nothing may be awaited between that
     and sending it.
 
     Raises:
-        Stale: if the span's text has changed meanwhile.
-        Refused: if the document is left alone or no candidate passes the check.
+        Stale: if the text of a place has changed meanwhile.
+        Refused: if the document is left alone.
         EngineError: from the engine.
     """
-    if reason := refusal(snapshot):
-        raise Refused(reason)
-    # Off the loop: the first parse of a large file takes tens of milliseconds.
-    span = await asyncio.to_thread(select, snapshot.text, snapshot.language, span)
     title = "Diffill: rewriting" if instruction is not None else "Diffill: filling"
-    with session.progress(title, token) as progress:
+    with LiveView(session, snapshot, name) as live, session.progress(title, token) as progress:
+        if reason := refusal(snapshot):
+            raise Refused(reason)
+        # Off the loop: the first parse of a large file takes tens of milliseconds.
+        spans = await asyncio.to_thread(places, snapshot)
+        live.show(spans)
+
+        def on_frame(frame: Frame) -> None:
+            progress.on_frame(frame)
+            live.on_frame(frame)
+
         request = EditRequest(
             text=snapshot.text,
-            spans=(span,),
+            spans=spans,
             language=snapshot.language,
             path=snapshot.path,
             instruction=instruction,
             effort=session.settings.effort,
-            frames=progress.wanted,
+            frames=progress.wanted or live.wanted,
         )
-        result = await session.engine.edit(request, progress.on_frame)
-    candidate = _accepted(result, span)
-    if not candidate.verdict.checked:
-        session.log(f"no grammar for {snapshot.language or 'this file'}: the edit is not checked")
-    return _placed(session, snapshot, span, candidate)
+        result = await session.engine.edit(request, on_frame)
+        candidate = _accepted(result, spans)
+        if candidate is None:
+            live.refused = True
+            reasons = "; ".join(result.best.verdict.reasons) or "it did not pass the check"
+            reason = f"no proposal was good enough: {reasons}"
+            return Draft(snapshot, (), result.stats, reason)
+        if not candidate.verdict.checked:
+            named = snapshot.language or "this file"
+            session.log(f"no grammar for {named}: the edit is not checked")
+        today = session.documents.get(snapshot.uri)
+        changes = tuple(_placed(session, snapshot, today, spans, candidate))
+        return Draft(today, changes, result.stats)
 
 
-def _accepted(result: EditResult, span: Span) -> Candidate:
+def _accepted(result: EditResult, spans: Sequence[Span]) -> Candidate | None:
     for candidate in result.candidates:
         if candidate.verdict.ok:
-            if any(
-                r.span.start < span.start or span.end < r.span.end for r in candidate.replacements
-            ):
+            if not all(_holder(spans, r.span) for r in candidate.replacements):
                 raise Refused("the engine proposed a change outside the selection")
             return candidate
-    reasons = "; ".join(result.best.verdict.reasons) or "it did not pass the check"
-    raise Refused(f"no proposal was good enough: {reasons}")
+    return None
 
 
-def _placed(session: Session, snapshot: Snapshot, span: Span, candidate: Candidate) -> Draft:
-    today = session.documents.get(snapshot.uri)
-    place = session.documents.relocate(snapshot.uri, snapshot.revision, span)
-    # The texts are compared, too: an edit in the wrong place is the one unforgivable mistake.
-    if place is None or place.of(today.text) != span.of(snapshot.text):
-        raise Stale
-    shift = place.start - span.start
-    there = (
-        Replacement(Span(r.span.start + shift, r.span.end + shift), r.text)
-        for r in candidate.replacements
-    )
-    changes = (fitted(today.text, replacement) for replacement in there)
-    return Draft(today, tuple(r for r in changes if len(r.span) or r.text))
+def _holder(spans: Sequence[Span], part: Span) -> Span | None:
+    """Return the place a replacement is for: it itself, if it is one, else one around it."""
+    if part in spans:
+        return part
+    return next((s for s in spans if s.start <= part.start and part.end <= s.end), None)
+
+
+def _placed(
+    session: Session, old: Snapshot, today: Snapshot, spans: Sequence[Span], candidate: Candidate
+) -> Iterator[Replacement]:
+    """Yield what changes today's text, all places of which must be as they were."""
+    shifts: dict[Span, int] = {}
+    for span in spans:
+        place = session.documents.relocate(old.uri, old.revision, span)
+        # The texts are compared, too: an edit in the wrong place is the one unforgivable mistake.
+        if place is None or place.of(today.text) != span.of(old.text):
+            raise Stale
+        shifts[span] = place.start - span.start
+    for made in candidate.replacements:
+        holder = _holder(spans, made.span)
+        assert holder is not None, "checked before"
+        there = Span(made.span.start + shifts[holder], made.span.end + shifts[holder])
+        change = fitted(today.text, Replacement(there, made.text))
+        if len(change.span) or change.text:
+            yield change

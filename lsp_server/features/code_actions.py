@@ -2,108 +2,197 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lsprotocol import types as lsp
 
+from grammars.selection import definition_around, select
 from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import draft
 from lsp_server.failures import InvalidParams, Stale
-from lsp_server.features.commands import FILL, REWRITE
+from lsp_server.features.commands import FILL, FILL_ALL, REWRITE
+from lsp_server.places import MAX_HOLES, hole_at, holes_of, pointed_at
 from lsp_server.refusals import refusal
+from lsp_server.rewrites import REWRITES
 from lsp_server.session import Session
 
 KIND = "refactor.rewrite.diffill"
 OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True)
 
+_FOREIGN = "the data of this action is not what the server gave out"
+
+NO_DEFINITION = "select code, or put the cursor in a function or class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """An action before it is put into what the client understands."""
+
+    title: str
+    command: str
+    spans: tuple[Span, ...]
+    kind: str = KIND
+    instruction: str | None = None
+    asks: bool = False  # the client is to ask for the instruction
+    disabled: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What an action carries from the offer to its resolution."""
+
+    uri: str
+    revision: int
+    spans: tuple[Span, ...]
+    instruction: str | None
+
 
 def code_actions(
     session: Session, params: lsp.CodeActionParams
-) -> list[lsp.CodeAction | lsp.Command]:
-    """Offer to fill or rewrite a range; no model runs, for editors ask at every cursor move."""
-    if not _wanted(params.context.only):
-        return []
-    snapshot = session.documents.get(params.text_document.uri)
-    offers = [_fill(session, snapshot, params.range)]
-    if session.capabilities.instruction_prompt:
-        offers.append(_rewrite(snapshot, params.range))
-    if reason := refusal(snapshot):
-        if not session.capabilities.disabled_actions:
-            return []
-        disabled = lsp.CodeActionDisabled(reason)
-        return [lsp.CodeAction(o.title, kind=KIND, disabled=disabled) for o in offers]
-    if not session.capabilities.action_literals:
-        return [offer.command for offer in offers if offer.command]
-    if session.capabilities.generated_tag:
-        for offer in offers:
-            offer.tags = [lsp.CodeActionTag.LlmGenerated]
-    return list(offers)
+) -> Awaitable[list[lsp.CodeAction | lsp.Command]]:
+    """Offer what can be done at a range; no model runs, for editors ask at every cursor move."""
+    return _offered(session, session.documents.get(params.text_document.uri), params)
 
 
 def resolve(session: Session, action: lsp.CodeAction) -> Awaitable[lsp.CodeAction] | lsp.CodeAction:
     """Compute the edit of an action; an action that has what it needs is handed back."""
     if action.data is None or action.edit or action.command:
         return action
-    uri, revision, span = _offered(action.data)
-    snapshot = session.documents.get(uri)
-    place = session.documents.relocate(uri, revision, span)
-    if place is None:
-        raise Stale
-    return _resolved(session, action, snapshot, place)
+    data = _read(action.data)
+    snapshot = session.documents.get(data.uri)
+    today: list[Span] = []
+    for span in data.spans:
+        place = session.documents.relocate(data.uri, data.revision, span)
+        if place is None:
+            raise Stale
+        today.append(place)
+    return _resolved(session, action, snapshot, today, data)
 
 
-async def _resolved(
-    session: Session, action: lsp.CodeAction, snapshot: Snapshot, span: Span
+async def _offered(
+    session: Session, snapshot: Snapshot, params: lsp.CodeActionParams
+) -> list[lsp.CodeAction | lsp.Command]:
+    able = session.capabilities
+    wanted = partial(_wanted, params.context.only)
+    if not wanted(KIND) and not any(wanted(f"{KIND}.{rewrite.kind}") for rewrite in REWRITES):
+        return []
+    reason = refusal(snapshot)
+    pointer = snapshot.positions.span(params.range)
+    # Off the loop: the first parse of a large file takes tens of milliseconds.
+    found = [] if reason else await asyncio.to_thread(lambda: [*_offers(snapshot, pointer)])
+    offers = [_Offer(title="fill", command=FILL, spans=(pointer,))] if reason else found
+    if not able.instruction_prompt:
+        offers = [offer for offer in offers if not offer.asks]
+    if not able.disabled_actions:
+        offers = [offer for offer in offers if not (reason or offer.disabled)]
+    offers = [offer for offer in offers if wanted(offer.kind)]
+    if not able.action_literals:
+        return [_command(offer, snapshot) for offer in offers if not offer.disabled]
+    return [_action(session, offer, snapshot, reason or offer.disabled) for offer in offers]
+
+
+def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
+    """Yield what fits a cursor or selection; it parses the document."""
+    hole = hole_at(snapshot, pointer)
+    if hole:
+        yield _Offer(title=f"fill this hole: {hole.what}", command=FILL, spans=(hole.span,))
+    else:
+        title = "fill the selection" if len(pointer) else "fill here"
+        yield _Offer(title=title, command=FILL, spans=(pointer,))
+    if number := len(holes := holes_of(snapshot)[:MAX_HOLES]):
+        more = len(holes_of(snapshot)) > MAX_HOLES
+        title = f"fill the first {number} holes" if more else f"fill all {number} holes"
+        if number > 1:
+            yield _Offer(title=title, command=FILL_ALL, spans=tuple(h.span for h in holes))
+    yield _Offer(title="rewrite with instruction…", command=REWRITE, spans=(pointer,), asks=True)
+    if len(pointer):
+        target = select(snapshot.text, snapshot.language, pointer)
+        blank = "the selection is blank" if not target.of(snapshot.text).strip() else None
+    else:
+        target = definition_around(snapshot.text, snapshot.language, pointer)
+        blank = NO_DEFINITION if target is None else None
+    for rewrite in REWRITES:
+        if rewrite.suits(snapshot.language):
+            yield _Offer(
+                title=rewrite.title,
+                command=REWRITE,
+                spans=(target or pointer,),
+                kind=f"{KIND}.{rewrite.kind}",
+                instruction=rewrite.instruction,
+                disabled=blank,
+            )
+
+
+def _action(
+    session: Session, offer: _Offer, snapshot: Snapshot, disabled: str | None
 ) -> lsp.CodeAction:
-    proposal = await draft(session, snapshot, span)
-    action.edit = proposal.edit(session)
-    return action
-
-
-def _fill(session: Session, snapshot: Snapshot, where: lsp.Range) -> lsp.CodeAction:
-    span = snapshot.positions.span(where)
-    title = "Diffill: fill the selection" if len(span) else "Diffill: fill here"
-    action = lsp.CodeAction(title, kind=KIND)
-    if session.capabilities.lazy_edits and session.capabilities.action_literals:
+    action = lsp.CodeAction(f"Diffill: {offer.title}", kind=offer.kind)
+    if disabled:
+        action.disabled = lsp.CodeActionDisabled(disabled)
+        return action
+    if session.capabilities.generated_tag:
+        action.tags = [lsp.CodeActionTag.LlmGenerated]
+    if session.capabilities.lazy_edits and not offer.asks:
         action.data = {
             "uri": snapshot.uri,
             "revision": snapshot.revision,
-            "span": [span.start, span.end],
+            "spans": [[span.start, span.end] for span in offer.spans],
+            "instruction": offer.instruction,
         }
     else:
         # Some clients never resolve an action (eglot 1.9, ALE 3.3). To send them the edit at once
         # would run the model at every cursor move; a command runs when the action is picked, and
-        # all clients can run one.
-        action.command = _command(FILL, title, snapshot, where)
+        # all clients can run one. It also runs where LSP itself cannot: it cannot ask for text, so
+        # the client adds the instruction before it sends the command.
+        action.command = _command(offer, snapshot)
     return action
 
 
-def _rewrite(snapshot: Snapshot, where: lsp.Range) -> lsp.CodeAction:
-    title = "Diffill: rewrite with instruction…"
-    # The client adds the instruction before it sends the command: LSP itself cannot ask for text.
-    return lsp.CodeAction(title, kind=KIND, command=_command(REWRITE, title, snapshot, where))
+def _command(offer: _Offer, snapshot: Snapshot) -> lsp.Command:
+    argument: dict[str, object] = {"uri": snapshot.uri, "version": snapshot.version}
+    if offer.command != FILL_ALL:
+        argument["range"] = snapshot.positions.range(offer.spans[0])
+    if offer.instruction:
+        argument["instruction"] = offer.instruction
+    return lsp.Command(f"Diffill: {offer.title}", offer.command, arguments=[argument])
 
 
-def _command(name: str, title: str, snapshot: Snapshot, where: lsp.Range) -> lsp.Command:
-    argument = {"uri": snapshot.uri, "version": snapshot.version, "range": where}
-    return lsp.Command(title, name, arguments=[argument])
+async def _resolved(
+    session: Session,
+    action: lsp.CodeAction,
+    snapshot: Snapshot,
+    spans: list[Span],
+    data: _Data,
+) -> lsp.CodeAction:
+    proposal = await draft(session, snapshot, pointed_at(spans), instruction=data.instruction)
+    action.edit = proposal.accepted().edit(session)
+    return action
 
 
-def _wanted(only: object) -> bool:
-    """Tell whether a filter of kinds lets ours through; a kind stands for all below it."""
+def _wanted(only: object, kind: str) -> bool:
+    """Tell whether a filter of kinds lets one through; a kind stands for all below it."""
     if not isinstance(only, list | tuple):
         return True
-    kinds = [str(getattr(kind, "value", kind)) for kind in only]
-    return any(kind in ("", KIND) or KIND.startswith(f"{kind}.") for kind in kinds)
+    kinds = [str(getattr(given, "value", given)) for given in only]
+    return any(given in ("", kind) or kind.startswith(f"{given}.") for given in kinds)
 
 
-def _offered(data: Any) -> tuple[str, int, Span]:
+def _read(data: Any) -> _Data:
     match data:
-        case {"uri": str(uri), "revision": int(revision), "span": [int(start), int(end)]} if (
-            0 <= start <= end
-        ):
-            return uri, revision, Span(start, end)
+        case {"uri": str(uri), "revision": int(revision), "spans": [*pairs], **rest} if pairs:
+            return _Data(uri, revision, tuple(map(_span, pairs)), rest.get("instruction"))
         case _:
-            raise InvalidParams("the data of this action is not what the server gave out")
+            raise InvalidParams(_FOREIGN)
+
+
+def _span(pair: Any) -> Span:
+    match pair:
+        case [int(start), int(end)] if 0 <= start <= end:
+            return Span(start, end)
+        case _:
+            raise InvalidParams(_FOREIGN)

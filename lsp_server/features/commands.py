@@ -1,63 +1,58 @@
-"""The commands `diffill.fill` and `diffill.rewrite`: edits the server applies itself.
-
-Both take one argument, an object:
-    {"uri": str,                 an open document
-     "version": int | null,      of the document the range refers to; left out: as it is now
-     "range": Range,             a selection, or a cursor where start equals end
-     "instruction": str}         `diffill.rewrite` alone: what to change
-The edit arrives as `workspace/applyEdit`; the result is null once the client has applied it.
-"""
+"""The commands, edits the server applies itself or hands back: `lsp_server.live` describes them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
 
 from lsprotocol import types as lsp
 
-from grammars.span import Span
-from lsp_server.documents import Snapshot
+from lsp_server.arguments import EVERYWHERE, SOMEWHERE, Target, read_target
 from lsp_server.drafts import Draft, draft
-from lsp_server.failures import InvalidParams, Refused, Stale
+from lsp_server.failures import InvalidParams, Refused
+from lsp_server.places import Places, every_hole, pointed_at
 from lsp_server.session import Session
 
 FILL = "diffill.fill"
+FILL_ALL = "diffill.fillAll"
 REWRITE = "diffill.rewrite"
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The text a command is about."""
-
-    snapshot: Snapshot
-    span: Span
-    instruction: str | None
+NO_CHANGE = "Diffill proposes to leave the text as it is"
 
 
-def fill(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[None]:
-    """Fill a selection, or the statement at a cursor."""
-    target = _target(session, params.arguments, {"uri", "version", "range"})
-    return _apply(session, target, "Diffill: fill", params.work_done_token)
+def fill(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Fill selections, or the hole or statement at a cursor."""
+    target = read_target(session, params.arguments, SOMEWHERE)
+    places = pointed_at(target.pointers)
+    return _run(session, target, places, "Diffill: fill", params.work_done_token)
 
 
-def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[None]:
-    """Rewrite a selection, or the statement at a cursor, by an instruction."""
-    target = _target(session, params.arguments, {"uri", "version", "range", "instruction"})
+def fill_all(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Fill every hole of a document."""
+    target = read_target(session, params.arguments, EVERYWHERE)
+    return _run(session, target, every_hole, "Diffill: fill all holes", params.work_done_token)
+
+
+def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Rewrite selections, or the statement at a cursor, by an instruction."""
+    target = read_target(session, params.arguments, SOMEWHERE)
     if target.instruction is None:
         raise InvalidParams(
             f"{REWRITE} needs an `instruction`: the client is to ask the user for it"
         )
-    return _apply(session, target, "Diffill: rewrite", params.work_done_token)
+    places = pointed_at(target.pointers)
+    return _run(session, target, places, "Diffill: rewrite", params.work_done_token)
 
 
-COMMANDS: dict[str, Callable[[Session, lsp.ExecuteCommandParams], Awaitable[None]]] = {
+COMMANDS: dict[str, Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object]]] = {
     FILL: fill,
+    FILL_ALL: fill_all,
     REWRITE: rewrite,
 }
 
 
-def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[None]:
+def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
     """Run the command a client names."""
     command = COMMANDS.get(params.command)
     if command is None:
@@ -65,62 +60,45 @@ def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[Non
     return command(session, params)
 
 
-async def _apply(
-    session: Session, target: Target, label: str, token: lsp.ProgressToken | None
-) -> None:
-    if not session.capabilities.apply_edit:
+async def _run(
+    session: Session,
+    target: Target,
+    places: Places,
+    label: str,
+    token: lsp.ProgressToken | None,
+) -> object:
+    if target.apply and not session.capabilities.apply_edit:
         raise Refused("this editor does not let a language server apply an edit")
-    proposal = await draft(
-        session, target.snapshot, target.span, instruction=target.instruction, token=token
+    made = draft(
+        session,
+        target.snapshot,
+        places,
+        instruction=target.instruction,
+        token=token,
+        name=target.name,
     )
+    if target.apply:
+        return await _apply(session, (await made).accepted(), label)
+    try:
+        return _preview(session, await made)
+    except Refused as error:
+        return {"edit": None, "reason": str(error), "stats": {}}
+
+
+def _preview(session: Session, proposal: Draft) -> dict[str, Any]:
+    edit = proposal.edit(session) if proposal.replacements else None
+    reason = None if edit else proposal.reason or NO_CHANGE
+    return {"edit": edit, "reason": reason, "stats": asdict(proposal.stats)}
+
+
+async def _apply(session: Session, proposal: Draft, label: str) -> None:
     if not proposal.replacements:
-        session.inform("Diffill proposes to leave the text as it is")
+        session.inform(NO_CHANGE)
         return
-    answer = await session.ask(
-        session.server.workspace_apply_edit(_params(session, proposal, label))
-    )
-    if not answer.applied:
-        raise Refused(f"the editor did not apply the edit: {answer.failure_reason or 'no reason'}")
-
-
-def _params(session: Session, proposal: Draft, label: str) -> lsp.ApplyWorkspaceEditParams:
     metadata = lsp.WorkspaceEditMetadata(is_refactoring=True)
-    return lsp.ApplyWorkspaceEditParams(
+    params = lsp.ApplyWorkspaceEditParams(
         proposal.edit(session), label, metadata if session.capabilities.edit_metadata else None
     )
-
-
-def _target(session: Session, arguments: Sequence[Any] | None, keys: set[str]) -> Target:
-    if not arguments or len(arguments) != 1 or not isinstance(arguments[0], dict):
-        raise InvalidParams(f"one object with the keys {', '.join(sorted(keys))} is expected")
-    given = cast(dict[str, Any], arguments[0])
-    if unknown := given.keys() - keys:
-        raise InvalidParams(f"unknown key {', '.join(sorted(unknown))}")
-    uri, version, instruction = given.get("uri"), given.get("version"), given.get("instruction")
-    if not isinstance(uri, str):
-        raise InvalidParams(f"uri is {uri!r}, not a string")
-    if version is not None and not isinstance(version, int):
-        raise InvalidParams(f"version is {version!r}, not a number")
-    if instruction is not None and (not isinstance(instruction, str) or not instruction.strip()):
-        raise InvalidParams(f"instruction is {instruction!r}, not a text")
-    where = _range(given.get("range"))
-    snapshot = session.documents.get(uri)
-    if version is not None and version != snapshot.version:
-        raise Stale
-    return Target(snapshot, snapshot.positions.span(where), instruction)
-
-
-def _range(value: object) -> lsp.Range:
-    match value:
-        case {"start": start, "end": end}:
-            return lsp.Range(_position(cast(object, start)), _position(cast(object, end)))
-        case _:
-            raise InvalidParams(f"range is {value!r}, not a range")
-
-
-def _position(value: object) -> lsp.Position:
-    match value:
-        case {"line": int(line), "character": int(character)} if min(line, character) >= 0:
-            return lsp.Position(line, character)
-        case _:
-            raise InvalidParams(f"{value!r} is not a position")
+    answer = await session.ask(session.server.workspace_apply_edit(params))
+    if not answer.applied:
+        raise Refused(f"the editor did not apply the edit: {answer.failure_reason or 'no reason'}")

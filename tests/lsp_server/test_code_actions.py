@@ -11,6 +11,8 @@ from lsprotocol.converters import get_converter
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 from raw_client import ENVIRONMENT, SERVER, SUPPORT
 
+from lsp_server.rewrites import REWRITES
+
 URI = "file:///project/a.py"
 CONVERTER = get_converter()
 
@@ -107,7 +109,7 @@ async def test_rewriting_is_offered_where_the_client_can_ask_for_an_instruction(
     offered = await actions(client, "x = 1\n", 0, 5)
     titles = [action.title for action in offered]
     asks = bool(client.capabilities.experimental)
-    assert titles[1:] == (["Diffill: rewrite with instruction…"] if asks else [])
+    assert ("Diffill: rewrite with instruction…" in titles) is asks
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,84 @@ async def test_rewriting_is_offered_where_the_client_can_ask_for_an_instruction(
 async def test_only_the_kinds_asked_for_are_offered(client, only, offered):
     open_document(client, "x = 1\n")
     assert bool(await actions(client, "x = 1\n", 0, 5, only)) is offered
+
+
+def titles(offered):
+    return [action.title.removeprefix("Diffill: ") for action in offered]
+
+
+def edits_of(action):
+    edit = CONVERTER.unstructure(action.edit)
+    return edit["changes"][URI] if "changes" in edit else edit["documentChanges"][0]["edits"]
+
+
+HOLES = 'def a():\n    """😀"""\n    raise NotImplementedError\n\n\ndef b(): pass\n'
+
+
+async def test_the_hole_under_the_cursor_is_filled(client):
+    text = script(fill="return 2") + HOLES
+    open_document(client, text)
+    at = text.index("ass\n")
+    action = (await actions(client, text, at, at))[0]
+    assert action.title == "Diffill: fill this hole: pass"
+    resolved = await client.code_action_resolve_async(action)
+    changed = apply_edits(text, edits_of(resolved), client.protocol.server_encoding)
+    assert changed == text.replace("pass", "return 2")
+
+
+async def test_all_holes_are_filled_by_one_action(client):
+    text = script(fill=["    return 1\n", "return 2"]) + HOLES
+    open_document(client, text)
+    offered = await actions(client, text, 0, 0)
+    action = offered[titles(offered).index("fill all 2 holes")]
+    resolved = await client.code_action_resolve_async(action)
+    changed = apply_edits(text, edits_of(resolved), client.protocol.server_encoding)
+    expected = text.replace("raise NotImplementedError", "return 1").replace("pass", "return 2")
+    assert changed == expected
+
+
+async def test_a_file_of_one_hole_needs_no_action_for_all(client):
+    open_document(client, "def b(): pass\n")
+    offered = await actions(client, "def b(): pass\n", 0, 0)
+    assert not any("all" in title for title in titles(offered))
+
+
+async def test_a_ready_made_rewrite_covers_the_definition_around_the_cursor(client):
+    text = script() + "def a(b):\n    return b  # 😀\n"
+    open_document(client, text)
+    at = text.index("return")
+    offered = await actions(client, text, at, at, ["refactor.rewrite.diffill.docstring"])
+    assert titles(offered) == ["add a docstring"]
+    resolved = await client.code_action_resolve_async(offered[0])
+    # The scripted engine answers with the instruction itself.
+    changed = apply_edits(text, edits_of(resolved), client.protocol.server_encoding)
+    assert changed == script() + REWRITES[0].instruction
+
+
+async def test_the_rewrites_suit_the_language(client):
+    item = lsp.TextDocumentItem(URI, "rust", 1, "fn a() {}\n")
+    client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
+    offered = titles(await actions(client, "fn a() {}\n", 0, 9))
+    assert "add a documentation comment" in offered
+    assert "add a docstring" not in offered
+    assert "add type hints" not in offered
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "reason"),
+    [
+        ("x = 1\n", 0, "select code, or put the cursor in a function or class"),
+        ("\n\nx = 1\n", 2, "the selection is blank"),
+    ],
+)
+async def test_a_rewrite_that_has_no_object_says_so(client, text, end, reason):
+    open_document(client, text)
+    offered = await actions(client, text, 0, end)
+    found = [getattr(action, "disabled", None) for action in offered]
+    disabled = [each.reason for each in found if each]
+    able = client.capabilities.text_document.code_action.disabled_support
+    assert disabled == ([reason] * 4 if able else [])
+    assert ("simplify" in titles(offered)) is bool(able)
 
 
 async def test_where_it_cannot_run_the_reason_is_given(client):

@@ -79,7 +79,7 @@ async def test_initialize_shutdown_exit():
         assert capabilities["textDocumentSync"]["openClose"] is True
         assert capabilities["textDocumentSync"]["change"] == 2
         commands = capabilities["executeCommandProvider"]["commands"]
-        assert sorted(commands) == ["diffill.fill", "diffill.rewrite"]
+        assert sorted(commands) == ["diffill.fill", "diffill.fillAll", "diffill.rewrite"]
         assert (await client.call("shutdown"))["result"] is None
         late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
         assert late["error"]["code"] == -32600
@@ -308,7 +308,7 @@ async def test_the_rewrite_action_lacks_the_instruction_alone():
         client.open(text)
         where = line_of(text, "x = 1")
         params = {"textDocument": {"uri": URI}, "range": where, "context": {"diagnostics": []}}
-        fill, rewrite = (await client.call("textDocument/codeAction", params))["result"]
+        fill, rewrite, *_ = (await client.call("textDocument/codeAction", params))["result"]
         assert "data" in fill
         assert rewrite["command"] == {
             "title": "Diffill: rewrite with instruction…",

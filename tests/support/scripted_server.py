@@ -1,10 +1,12 @@
 """A real language server whose engine does what the document's first line says.
 
 The line holds `script` and a JSON object:
-    fill     what comes in place of the span
+    fill     what comes in place of the span, or a list: of each span
+    frames   how many frames a span has, 3 by default
     mode     "wait" for the notification `test/release`, "refuse", "unchecked", "die" or "outside"
 The engine tells what happens to it by window/logMessage: "engine: started TEXT" (as JSON) and
-"engine: cancelled". It also prints to stdout, which must not reach the client.
+"engine: cancelled"; the request `test/running` returns how many edits are being made. It also
+prints to stdout, which must not reach the client.
 
 With `--engine-process` the engine is a child process, mortal_engine.py.
 """
@@ -38,8 +40,16 @@ class ScriptedEngine:
         self.server = server
         self.on_status = on_status
         self.released = asyncio.Event()
+        self.running = 0
 
     async def edit(self, request, on_frame=None):
+        self.running += 1
+        try:
+            return await self.answer(request, on_frame)
+        finally:
+            self.running -= 1
+
+    async def answer(self, request, on_frame):
         print("a stray print")
         os.write(1, b"a stray write\n")
         first = request.text.splitlines()[0]
@@ -56,18 +66,21 @@ class ScriptedEngine:
         if mode == "die":
             raise EngineUnavailable("the engine ended unexpectedly (exit code -9)")
         if on_frame and request.frames:
-            for done in range(3):
-                states = [TokenState.COMMITTED] * done + [TokenState.MASKED] * (2 - done)
-                tokens = tuple(FrameToken("t", state, 0.5) for state in states)
-                on_frame(Frame(0, done, tokens))
+            for number in range(len(request.spans)):
+                for step in range(count := script.get("frames", 3)):
+                    states = [TokenState.COMMITTED] * step + [TokenState.MASKED] * (count - step)
+                    tokens = tuple(FrameToken("t", state, 0.5) for state in states[-3:])
+                    on_frame(Frame(number, step, tokens))
         verdict = Verdict(
             ok=mode != "refuse",
             reasons=("unclosed '('",) if mode == "refuse" else (),
             checked=mode != "unchecked",
         )
-        span = Span(0, request.spans[0].end) if mode == "outside" else request.spans[0]
-        new = request.instruction if request.instruction else script.get("fill", "")
-        candidate = Candidate((Replacement(span, new),), verdict, -0.1)
+        spans = [Span(0, request.spans[0].end)] if mode == "outside" else request.spans
+        fill = request.instruction or script.get("fill", "")
+        fills = fill if isinstance(fill, list) else [fill] * len(spans)
+        replacements = tuple(map(Replacement, spans, fills))
+        candidate = Candidate(replacements, verdict, -0.1)
         return EditResult((candidate,), EditStats(1, 1, 1, 0.0))
 
     async def close(self):
@@ -95,6 +108,10 @@ def main():
     def release(*_params):
         for each in engines:
             each.released.set()
+
+    @server.feature("test/running")
+    def running(*_params):
+        return sum(each.running for each in engines)
 
     return serve(server, stdout)
 

@@ -1,0 +1,50 @@
+"""A code lens at every hole: fill it, or all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from lsprotocol import types as lsp
+
+from grammars.holes import Hole
+from lsp_server.documents import Snapshot
+from lsp_server.features.commands import FILL, FILL_ALL
+from lsp_server.places import MAX_HOLES, holes_of
+from lsp_server.refusals import refusal
+from lsp_server.session import Session
+
+OPTIONS = lsp.CodeLensOptions(resolve_provider=False)
+
+
+def code_lenses(session: Session, params: lsp.CodeLensParams) -> Awaitable[list[lsp.CodeLens]]:
+    """Return the lenses of a document."""
+    return _lenses(session.documents.get(params.text_document.uri))
+
+
+async def _lenses(snapshot: Snapshot) -> list[lsp.CodeLens]:
+    if refusal(snapshot):
+        return []
+    holes = await asyncio.to_thread(holes_of, snapshot)
+    lenses = [_lens(snapshot, hole) for hole in holes]
+    if 1 < len(holes) <= MAX_HOLES:
+        lenses.insert(0, _lens_for_all(snapshot, holes))
+    return lenses
+
+
+def _lens(snapshot: Snapshot, hole: Hole) -> lsp.CodeLens:
+    where = snapshot.positions.range(hole.span)
+    argument = {"uri": snapshot.uri, "version": snapshot.version, "range": where}
+    return _at(snapshot, hole, lsp.Command("Diffill: fill", FILL, arguments=[argument]))
+
+
+def _lens_for_all(snapshot: Snapshot, holes: Sequence[Hole]) -> lsp.CodeLens:
+    argument = {"uri": snapshot.uri, "version": snapshot.version}
+    title = f"Diffill: fill all {len(holes)} holes"
+    return _at(snapshot, holes[0], lsp.Command(title, FILL_ALL, arguments=[argument]))
+
+
+def _at(snapshot: Snapshot, hole: Hole, command: lsp.Command) -> lsp.CodeLens:
+    """Put a command on a hole's first line: a lens has a range of one line."""
+    start = snapshot.positions.position(hole.span.start)
+    return lsp.CodeLens(lsp.Range(start, start), command)

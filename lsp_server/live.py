@@ -1,0 +1,128 @@
+"""The custom part of the protocol: a live view of denoising, and edits as previews.
+
+A client that announces the capability `experimental.diffill.frames: true` is sent, for every edit
+it asks for by a command or by resolving a code action, the notification `diffill/frame`:
+    {"request": str,        the `id` of the command's argument if it has one, else the uri
+     "uri": str,
+     "version": int,        of the document `range` refers to
+     "range": Range,        the text that is being replaced; it moves with edits elsewhere
+     "span": int,           which of the edit's places, from 0 at the top of the file
+     "step": int,           forward passes so far
+     "tokens": [{"text": str, "state": "masked" | "provisional" | "committed" | "revised",
+                 "confidence": float}]}     0 to 1
+At most 20 a second are sent, the newest wins; the last one of each place is always sent. Then
+comes, exactly once, before the edit itself, `diffill/frameEnd`:
+    {"request": str, "uri": str, "outcome": "done" | "refused" | "cancelled" | "failed"}
+A command whose arguments are wrong or out of date has an error for an answer, and neither of them.
+
+The commands, each with one object as its argument:
+    diffill.fill      {"uri", "version"?, "range" or "ranges": [Range], "instruction"?, "id"?,
+                       "apply"?: true}
+                      fill selections, or the hole or statement at a cursor (start equals end)
+    diffill.rewrite   the same; `instruction` says what to change
+    diffill.fillAll   {"uri", "version"?, "id"?, "apply"?: true}
+                      fill every hole of the file, the first 32 where there are more
+Without `version` the document is meant as it is now. The edit arrives as `workspace/applyEdit`, and
+the result is null once it is applied. With `"apply": false` nothing is applied; the result is
+    {"edit": WorkspaceEdit | null, "reason": str | null, "stats": {...}}
+where `reason` says why there is no edit, and `stats` are those of `engine.protocol.EditStats`, {}
+if the model was not asked. `$/cancelRequest` and `window/workDoneProgress/cancel` stop them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from engine.errors import Cancelled
+from lsp_server.failures import Refused
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from engine.protocol import Frame
+    from grammars.span import Span
+    from lsp_server.documents import Snapshot
+    from lsp_server.session import Session
+
+FRAME = "diffill/frame"
+FRAME_END = "diffill/frameEnd"
+MIN_INTERVAL_S = 0.05
+
+
+class LiveView:
+    """Sends the frames of one edit, from `with` to its end, if the client wants them."""
+
+    def __init__(self, session: Session, snapshot: Snapshot, request: str | None) -> None:
+        self.wanted = session.capabilities.frames
+        self.refused = False
+        self._session, self._snapshot = session, snapshot
+        self._request = snapshot.uri if request is None else request
+        self._spans: Sequence[Span] = ()
+        self._loop = asyncio.get_running_loop()
+        self._last_s = float("-inf")
+        self._waiting: Frame | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._flush()
+        self._send(FRAME_END, {"outcome": self._outcome(error)})
+
+    def show(self, spans: Sequence[Span]) -> None:
+        """Take in where the frames' spans are in the snapshot."""
+        self._spans = spans
+
+    def on_frame(self, frame: Frame) -> None:
+        """Send a frame, at once or when its time has come."""
+        if not self.wanted:
+            return
+        if self._waiting and self._waiting.span != frame.span:
+            self._flush()
+        self._waiting = frame
+        due_s = self._last_s + MIN_INTERVAL_S
+        if self._loop.time() >= due_s:
+            self._flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_at(due_s, self._flush)
+
+    def _flush(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        frame, self._waiting = self._waiting, None
+        if frame is None or frame.span >= len(self._spans):
+            return
+        documents, snapshot = self._session.documents, self._snapshot
+        try:
+            today = documents.get(snapshot.uri)
+            place = documents.relocate(snapshot.uri, snapshot.revision, self._spans[frame.span])
+        except Refused:  # closed meanwhile: there is nothing to show it on
+            return
+        if place is None:
+            return
+        self._last_s = self._loop.time()
+        self._send(
+            FRAME,
+            {"version": today.version, "range": today.positions.range(place)} | frame.to_json(),
+        )
+
+    def _send(self, method: str, content: Mapping[str, object]) -> None:
+        if self.wanted:
+            params = {"request": self._request, "uri": self._snapshot.uri, **content}
+            self._session.server.protocol.notify(method, params)
+
+    def _outcome(self, error: BaseException | None) -> str:
+        if error is None:
+            return "refused" if self.refused else "done"
+        if isinstance(error, asyncio.CancelledError | Cancelled):
+            return "cancelled"
+        return "refused" if isinstance(error, Refused) else "failed"

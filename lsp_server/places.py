@@ -1,0 +1,71 @@
+"""Where an edit happens: from what the user points at to the spans that are edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from grammars.holes import Hole, find_holes
+from grammars.selection import select
+from grammars.span import Span
+from lsp_server.documents import Snapshot
+from lsp_server.failures import Refused
+
+MAX_HOLES = 32
+
+# It parses the document: to be called in a thread.
+Places = Callable[[Snapshot], tuple[Span, ...]]
+
+
+def holes_of(snapshot: Snapshot) -> tuple[Hole, ...]:
+    """Return the holes of a document, in order."""
+    return find_holes(snapshot.text, snapshot.language, snapshot.path)
+
+
+def hole_at(snapshot: Snapshot, pointer: Span) -> Hole | None:
+    """Return the hole that is selected, or that a cursor is in or on the lines of."""
+    at = pointer.start
+    for hole in holes_of(snapshot):
+        if len(pointer):
+            if hole.span == pointer:
+                return hole
+            continue
+        ends_line = hole.span.of(snapshot.text).endswith(("\n", "\r"))
+        if hole.span.start <= at < hole.span.end + (not ends_line):
+            return hole
+    return None
+
+
+def pointed_at(pointers: Iterable[Span]) -> Places:
+    """Return the places selections and cursors stand for; those that overlap become one."""
+
+    def places(snapshot: Snapshot) -> tuple[Span, ...]:
+        return tuple(_apart(_meant(snapshot, pointer) for pointer in pointers))
+
+    return places
+
+
+def every_hole(snapshot: Snapshot) -> tuple[Span, ...]:
+    """Return the holes of a document, the first `MAX_HOLES` of them.
+
+    Raises:
+        Refused: if it has none.
+    """
+    holes = holes_of(snapshot)
+    if not holes:
+        raise Refused("the file has no holes, such as `pass`, `todo!()` or a TODO comment")
+    return tuple(hole.span for hole in holes[:MAX_HOLES])
+
+
+def _meant(snapshot: Snapshot, pointer: Span) -> Span:
+    hole = hole_at(snapshot, pointer)
+    return hole.span if hole else select(snapshot.text, snapshot.language, pointer)
+
+
+def _apart(spans: Iterable[Span]) -> Iterable[Span]:
+    apart: list[Span] = []
+    for span in sorted(set(spans)):
+        if apart and apart[-1].overlaps(span):
+            apart[-1] = Span(apart[-1].start, max(apart[-1].end, span.end))
+        else:
+            apart.append(span)
+    return apart
