@@ -83,7 +83,9 @@ class HoleShape:
     def _line_end(self, text: str) -> str | None:
         if not self.single_line:
             return None
-        blank = len(text) - len(text.lstrip("\n"))
+        # Directly behind code a line end says that the line is complete as it is.
+        behind_code = not self.old and self._current_line[-1:].strip()
+        blank = 0 if behind_code else len(text) - len(text.lstrip("\n"))
         end = text.find("\n", blank)
         return None if end < 0 else text[:end]
 

@@ -14,7 +14,13 @@ from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
 from lsp_server.dispatch import Dispatcher
-from lsp_server.features import code_actions, code_lenses, commands, synchronisation
+from lsp_server.features import (
+    code_actions,
+    code_lenses,
+    commands,
+    inline_completion,
+    synchronisation,
+)
 from lsp_server.session import EngineFactory, Session
 
 Feature = Callable[[Session, Any], object]
@@ -30,6 +36,11 @@ FEATURES: tuple[tuple[str, Feature, object], ...] = (
     (lsp.TEXT_DOCUMENT_CODE_ACTION, code_actions.code_actions, code_actions.OPTIONS),
     (lsp.CODE_ACTION_RESOLVE, code_actions.resolve, None),
     (lsp.TEXT_DOCUMENT_CODE_LENS, code_lenses.code_lenses, code_lenses.OPTIONS),
+    (
+        lsp.TEXT_DOCUMENT_INLINE_COMPLETION,
+        inline_completion.inline_completion,
+        inline_completion.OPTIONS,
+    ),
     (lsp.WORKSPACE_EXECUTE_COMMAND, commands.execute, None),
 )
 

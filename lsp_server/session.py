@@ -14,10 +14,11 @@ from pygls.lsp.server import LanguageServer
 
 from engine.client import EngineClient, EngineStatus, OnStatus
 from lsp_server.capabilities import Capabilities
+from lsp_server.completions import Completions
 from lsp_server.documents import Documents
 from lsp_server.failures import Refused
 from lsp_server.progress import Progress
-from lsp_server.settings import Settings, read_settings
+from lsp_server.settings import Settings, debounce_of, read_settings
 
 T = TypeVar("T")
 
@@ -33,7 +34,10 @@ class Session:
         self.documents = Documents()
         self.capabilities = Capabilities()
         self.settings = Settings()
+        self.completions = Completions()
+        self.debounce_ms = 0
         self._problems: list[str] = []
+        self._warned: set[str] = set()
         self._engine_factory = engine_factory
         self._engine: EngineClient | None = None
         self._working: dict[lsp.ProgressToken, tuple[Progress, asyncio.Task[object] | None]] = {}
@@ -45,6 +49,8 @@ class Session:
         self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16
         options: object = params.initialization_options
         self.settings, self._problems = read_settings(options, Settings())
+        client = params.client_info.name if params.client_info else ""
+        self.debounce_ms = debounce_of(self.settings, client)
 
     def initialized(self, _params: lsp.InitializedParams) -> None:
         """Report bad settings, now that the client listens."""
@@ -99,6 +105,12 @@ class Session:
     def warn(self, message: str) -> None:
         """Show the user a warning."""
         self._show(lsp.MessageType.Warning, message)
+
+    def warn_once(self, message: str) -> None:
+        """Show the user a warning, and the same one never again."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warn(message)
 
     def inform(self, message: str) -> None:
         """Show the user a message."""

@@ -7,6 +7,7 @@ from engine.stopping import HoleShape
 BODY = HoleShape("def f():\n    ", "\n\nprint(f())\n")
 BETWEEN = HoleShape("a = 1\n", "print(a, b)  # done\n", old="b = 2\n")
 CALL = HoleShape("x = total(", ")  # the end of it\ny = 2\n")
+DONE = HoleShape("f()", "\n", single_line=True)
 LINE = HoleShape("x = ", "\ny = 2\n", single_line=True)
 EMPTY = HoleShape("", "")
 
@@ -17,6 +18,7 @@ EMPTY = HoleShape("", "")
         pytest.param(LINE, "1\n2", "1", id="single line"),
         pytest.param(LINE, "\n\n1\n2", "\n\n1", id="single line after blank ones"),
         pytest.param(LINE, "1", None, id="single line unfinished"),
+        pytest.param(DONE, "\ng()", "", id="single line that is complete"),
         pytest.param(EMPTY, "1\n2", None, id="several lines are wanted"),
         pytest.param(CALL, "a, b)  # the end of it\n", "a, b", id="suffix within a line"),
         pytest.param(CALL, "a, b)  # the end", None, id="suffix only begun"),
