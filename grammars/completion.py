@@ -15,6 +15,7 @@ MAX_BEHIND_CHARS = 8
 _MIN_REPEATED_CHARS = 4
 
 _CLOSERS = re.compile(r"[\s)\]}>'\"`,;:]*")
+_ENDS = ")]};,:"
 _WORD = re.compile(r"\w")
 _OPENERS = (":", "{", "(", "[", "=>", "->")
 _CODE_IN_STRINGS = ("interpolation", "template_substitution")
@@ -74,20 +75,20 @@ def is_welcome(text: str, language_id: str, at: int) -> bool:
     behind = line.behind
     if _WORD.match(behind) or len(_CLOSERS.sub("", behind, count=1)) > MAX_BEHIND_CHARS:
         return False
-    if _has_open_quote(line.before, known.id):
-        return False
     try:
         tree = SyntaxTree.parse(text, known)
     except ParseTimeout:
         return False
-    return at == 0 or not _is_prose(tree, at)
+    if (prose := _is_prose(tree, at)) is not None:
+        return not prose
+    return not _has_open_quote(line.before, known.id)
 
 
 def worth_showing(text: str, at: int, fill: str) -> str:
     """Return a completion without blanks at its end; "" if it only repeats what is there."""
     fill = fill.rstrip()
     line = CursorLine.of(text, at)
-    behind = line.behind.strip()
+    behind = line.behind.strip().rstrip(_ENDS)
     if not fill or (_WORD.search(behind) and behind in fill):
         return ""
     first = (line.before + fill.split("\n")[0]).strip()
@@ -117,12 +118,13 @@ def _has_open_quote(before: str, language_id: str) -> bool:
     return bool(opened)
 
 
-def _is_prose(tree: SyntaxTree, at: int) -> bool:
-    for node in tree.around(Span(at - 1, at)):
+def _is_prose(tree: SyntaxTree, at: int) -> bool | None:
+    """Tell whether a comment or string holds the cursor, None if the tree shows neither."""
+    for node in tree.around(Span(max(at - 1, 0), at)):
         if node.type in _CODE_IN_STRINGS:
             return False
         if "comment" in node.type:
             return at < node.span.end or not node.span.of(tree.text).endswith("*/")
         if _LITERALS.search(node.type) and at < node.span.end:
             return True
-    return False
+    return None

@@ -53,7 +53,7 @@ class Dispatcher(LanguageServerProtocol):
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Give a JSON object its type; a request that has none is answered with the error."""
         try:
-            return super().structure_message(data)
+            return super().structure_message(_with_known_trigger(data))
         except JsonRpcException as error:
             if "id" not in data:
                 raise
@@ -122,6 +122,18 @@ class Dispatcher(LanguageServerProtocol):
             self._send_response(msg_id, error=response_error(error))
         else:
             self._send_response(msg_id, result=done.result())
+
+
+def _with_known_trigger(data: dict[str, Any]) -> dict[str, Any]:
+    """Take the 0 that drafts of LSP 3.18 gave to an invoked inline completion for its 1."""
+    match data.get("params"):
+        case {"context": {"triggerKind": 0} as context} if (
+            data.get("method") == lsp.TEXT_DOCUMENT_INLINE_COMPLETION
+        ):
+            context["triggerKind"] = 1
+        case _:
+            pass
+    return data
 
 
 def _error(code: lsp.ErrorCodes, message: str) -> lsp.ResponseError:

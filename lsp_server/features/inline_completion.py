@@ -26,7 +26,8 @@ from lsp_server.session import Session
 OPTIONS = lsp.InlineCompletionOptions()
 
 AUTOMATIC_DEADLINE_S = 8.0
-INVOKED_ITEMS = 3
+# Each more is another decoding on the same context.
+INVOKED_ITEMS, INVOKED_DEADLINE_S = 2, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ async def _completed(
         texts = session.completions.find(*around, invoked=invoked)
         if texts is None:
             texts = await _made(session, snapshot, cursor, invoked=invoked)
+            if texts is None:
+                return None
             session.completions.remember(*around, texts, invoked=invoked)
     today = session.documents.get(snapshot.uri)
     place = session.documents.relocate(snapshot.uri, snapshot.revision, cursor.span)
@@ -70,7 +73,8 @@ async def _completed(
 
 async def _made(
     session: Session, snapshot: Snapshot, cursor: _Cursor, *, invoked: bool
-) -> tuple[str, ...]:
+) -> tuple[str, ...] | None:
+    """Return what the model proposes; None where it failed, which another time it may not."""
     if not invoked:
         wait_s = session.completions.pace.wait_s(session.debounce_ms)
         if wait_s > 0:
@@ -85,12 +89,12 @@ async def _made(
     except (Cancelled, DeadlineExceeded):
         if invoked:
             raise
-        return ()
+        return None
     except EngineError as error:
         if invoked:
             raise
         session.warn_once(f"Diffill cannot complete: {error}")
-        return ()
+        return None
     fills = (
         candidate.replacements[0].text for candidate in result.candidates if candidate.verdict.ok
     )
@@ -117,7 +121,9 @@ def _request(
     if not invoked:
         return request
     items = 1 if lines else INVOKED_ITEMS
-    return replace(request, effort=session.settings.effort, candidates=items, deadline_s=None)
+    return replace(
+        request, effort=session.settings.effort, candidates=items, deadline_s=INVOKED_DEADLINE_S
+    )
 
 
 def _cursor(snapshot: Snapshot, params: lsp.InlineCompletionParams) -> _Cursor:
