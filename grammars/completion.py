@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from grammars.languages import language
 from grammars.lines import LineIndex, indentation
 from grammars.span import Span
-from grammars.syntax import ParseTimeout, SyntaxTree
+from grammars.syntax import SyntaxTree, tree_of
 
 # More than this behind the cursor, and somebody edits a line rather than types one.
 MAX_BEHIND_CHARS = 8
@@ -68,20 +67,18 @@ class CursorLine:
 
 def is_welcome(text: str, language_id: str, at: int) -> bool:
     """Tell whether a completion nobody asked for would help: not in comments, strings, words."""
-    known = language(language_id)
     line = CursorLine.of(text, at)
-    if known is None or not text.strip() or line.opens:
+    if not text.strip() or line.opens:
         return False
     behind = line.behind
     if _WORD.match(behind) or len(_CLOSERS.sub("", behind, count=1)) > MAX_BEHIND_CHARS:
         return False
-    try:
-        tree = SyntaxTree.parse(text, known)
-    except ParseTimeout:
+    tree = tree_of(text, language_id)
+    if tree is None:
         return False
     if (prose := _is_prose(tree, at)) is not None:
         return not prose
-    return not _has_open_quote(line.before, known.id)
+    return not _has_open_quote(line.before, language_id)
 
 
 def worth_showing(text: str, at: int, fill: str) -> str:

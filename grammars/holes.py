@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from grammars.languages import language
 from grammars.lines import LineIndex, indentation
 from grammars.selection import FUNCTIONS
 from grammars.span import Span
-from grammars.syntax import Node, ParseTimeout, SyntaxTree
+from grammars.syntax import Node, tree_of
 
 _MAX_SHOWN_CHARS = 40
 # Wrappers that add no more than an end to what they hold.
@@ -39,12 +38,8 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
 
     None without a grammar, and none in a `.pyi`: there `...` is all there will ever be.
     """
-    known = language(language_id)
-    if known is None or path.lower().endswith(".pyi"):
-        return ()
-    try:
-        tree = SyntaxTree.parse(text, known)
-    except ParseTimeout:
+    tree = None if path.lower().endswith(".pyi") else tree_of(text, language_id)
+    if tree is None:
         return ()
     found = tree.captures("holes")
     closed = [node.span for node in found.get("closed", ())]
@@ -57,7 +52,7 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
         for node in map(_statement, nodes)
         if not any(c.start <= node.span.start and node.span.end <= c.end for c in closed)
     }
-    return tuple(_joined(lines, sorted(spans), known.line_comment))
+    return tuple(_joined(lines, sorted(spans), tree.language.line_comment))
 
 
 def _function(node: Node) -> Node | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from grammars.languages import language
 from grammars.lines import LineIndex
 from grammars.span import Span
-from grammars.syntax import Node, ParseTimeout, SyntaxTree
+from grammars.syntax import Node, SyntaxTree, tree_of
 
 
 def _words(text: str) -> frozenset[str]:
@@ -58,7 +57,7 @@ def select(text: str, language_id: str, span: Span) -> Span:
     point = _pointed(lines, span)
     if point is None:
         return span
-    tree = _tree(text, language_id)
+    tree = tree_of(text, language_id)
     statement = _statement(tree.around(point)) if tree else None
     if tree is None or statement is None:
         return lines.span(lines.line_at(point.start))
@@ -73,7 +72,7 @@ def body_of(text: str, language_id: str, span: Span) -> Span | None:
     The braces stay outside, and so do the lines they are on. None without a function or a grammar.
     """
     lines = LineIndex(text)
-    tree = _tree(text, language_id)
+    tree = tree_of(text, language_id)
     if tree is None:
         return None
     span = _code(text, span) if len(span) else _pointed(lines, span) or span
@@ -84,20 +83,12 @@ def body_of(text: str, language_id: str, span: Span) -> Span | None:
 def definition_around(text: str, language_id: str, span: Span) -> Span | None:
     """Return the whole lines of the innermost function or class around a span, header included."""
     lines = LineIndex(text)
-    tree = _tree(text, language_id)
+    tree = tree_of(text, language_id)
     if tree is None:
         return None
     point = _pointed(lines, span)
     around = tree.around(point or span)
     return next((_whole_lines(lines, n.span) for n in around if n.type in _DEFINITIONS), None)
-
-
-def _tree(text: str, language_id: str) -> SyntaxTree | None:
-    known = language(language_id)
-    try:
-        return known and SyntaxTree.parse(text, known)
-    except ParseTimeout:
-        return None
 
 
 def _whole_lines(lines: LineIndex, span: Span) -> Span:

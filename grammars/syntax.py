@@ -7,12 +7,13 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
 import tree_sitter
 
-from grammars.languages import Language
+from grammars.languages import Language, language
 from grammars.span import Replacement, Span, apply
 
 DEADLINE_S = 5.0
@@ -210,6 +211,17 @@ class SyntaxTree:
             if node.is_named:
                 found.append(Node(node, self._utf8))
         return found[::-1]
+
+
+# Remembered: a cursor's movement asks several questions about the same text.
+@lru_cache(maxsize=4)
+def tree_of(text: str, language_id: str) -> SyntaxTree | None:
+    """Return the tree of a text, None without a grammar or if it takes too long to parse."""
+    known = language(language_id)
+    try:
+        return known and SyntaxTree.parse(text, known)
+    except ParseTimeout:
+        return None
 
 
 def _parse(
