@@ -14,6 +14,8 @@ At most 20 a second are sent, the newest wins; the last one of each place is alw
 comes, exactly once, before the edit itself, `diffill/frameEnd`:
     {"request": str, "uri": str, "outcome": "done" | "refused" | "cancelled" | "failed"}
 A command whose arguments are wrong or out of date has an error for an answer, and neither of them.
+Later errors are RequestCancelled, ContentModified (a place was edited meanwhile: "failed") and
+RequestFailed.
 
 The commands, each with one object as its argument:
     diffill.fill      {"uri", "version"?, "range" or "ranges": [Range], "instruction"?, "id"?,

@@ -56,8 +56,10 @@ async def _completed(
     with session.completions.newest(snapshot.uri):
         if refusal(snapshot):
             return None
+        wait_s = 0.0 if invoked else session.completions.pace.wait_s(session.debounce_ms)
         texts = session.completions.find(*around, invoked=invoked)
         if texts is None:
+            await asyncio.sleep(wait_s)
             texts = await _made(session, snapshot, cursor, invoked=invoked)
             if texts is None:
                 return None
@@ -76,9 +78,6 @@ async def _made(
 ) -> tuple[str, ...] | None:
     """Return what the model proposes; None where it failed, which another time it may not."""
     if not invoked:
-        wait_s = session.completions.pace.wait_s(session.debounce_ms)
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
         # Off the loop: it parses the document.
         where = cursor.text, snapshot.language, cursor.at
         if not await asyncio.to_thread(is_welcome, *where):
