@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,11 +17,17 @@ from functools import lru_cache
 from grammars.lines import LineIndex, indentation
 from grammars.selection import FUNCTIONS
 from grammars.span import Span
-from grammars.syntax import Node, tree_of
+from grammars.syntax import Node, SyntaxTree, tree_of
 
 _MAX_SHOWN_CHARS = 40
 # Wrappers that add no more than an end to what they hold.
 _STATEMENTS = frozenset({"expression_statement"})
+
+# A value that nobody computed, returned so that the file compiles.
+_PLACEHOLDER = re.compile(
+    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null|undefined|[Ff]alse|[Tt]rue"
+    r"|\"\"|''|\[\]|\{\}|\(\))?[ \t]*;?[ \t]*(?=[\r\n}]|$)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,10 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     lines = LineIndex(text)
     nodes = [node for node in found.get("hole", ()) if _function(node)]
     nodes += [node for node in found.get("stub", ()) if _is_all(node)]
-    nodes += [node for node in found.get("comment", ()) if _is_task(node, lines)]
-    spans = {
-        node.span
-        for node in map(_statement, nodes)
-        if not any(c.start <= node.span.start and node.span.end <= c.end for c in closed)
-    }
+    spans = {_statement(node).span for node in nodes}
+    tasks = (node for node in found.get("comment", ()) if _is_task(node, lines))
+    spans |= {_with_placeholder(tree, task) for task in tasks}
+    spans = {s for s in spans if not any(c.start <= s.start and s.end <= c.end for c in closed)}
     return tuple(_joined(lines, sorted(spans), tree.language.line_comment))
 
 
@@ -101,6 +106,16 @@ def _is_task(comment: Node, lines: LineIndex) -> bool:
     return len(before) > len(indentation(header))
 
 
+def _with_placeholder(tree: SyntaxTree, comment: Node) -> Span:
+    """Return the span of a comment, with the `return 0` under it that only stands in for code."""
+    text, span, function = tree.text, comment.span, _function(comment)
+    found = _PLACEHOLDER.match(text, span.end)
+    if found is None or function is None:
+        return span
+    rest = text[found.end() : function.span.end]
+    return Span(span.start, found.end()) if not rest.strip(" \t\r\n}") else span
+
+
 def _statement(node: Node) -> Node:
     """Return the statement a node is all of, else the node."""
     parent = node.parent
@@ -133,10 +148,15 @@ def _only_comments(between: str, line_comment: str) -> bool:
 
 
 def _whole_lines(lines: LineIndex, span: Span, line_comment: str) -> Span:
-    """Grow a span to its lines, if nothing else but a comment behind it stands on them."""
+    """Grow a span to its lines, if nothing else but a comment behind it stands on them.
+
+    A body behind the colon of its header grows to the colon: the new one may take its own lines.
+    """
     first, last = lines.span(lines.line_at(span.start)), lines.span(lines.line_at(span.end))
     before = lines.text[first.start : span.start]
     behind = lines.text[span.end : last.end].strip()
+    if line_comment == "#" and before.rstrip(" \t").endswith(":"):
+        return Span(first.start + len(before.rstrip(" \t")), span.end)
     alone = not before.strip() and (not behind or behind.startswith(line_comment))
     return Span(first.start, last.end) if alone else span
 

@@ -20,7 +20,13 @@ def _found(language_id, source, path=""):
     [
         ("def f():\n    ...\n", ["    ...\n"]),
         ("def f():\n    pass  # later\n\n\nx = 1\n", ["    pass  # later\n"]),
-        ("def f(): ...\n", ["..."]),
+        ("def f(): ...\n", [" ..."]),
+        ("def f(): pass  # later\n", [" pass"]),
+        (
+            "def f():\n    # TODO: implement\n    return None\n",
+            ["    # TODO: implement\n    return None\n"],
+        ),
+        ("def f():\n    # TODO: implement\n    return x\n", ["    # TODO: implement\n"]),
         ('def f():\n    """Doc."""\n\n    pass\n', ["    pass\n"]),
         ("def f():\n    raise NotImplementedError\n", ["    raise NotImplementedError\n"]),
         (
@@ -70,7 +76,7 @@ def test_what_a_python_user_means_as_it_stands(source):
 
 def test_a_type_stub_has_no_holes():
     source = "def f() -> int: ...\n"
-    assert _found("python", source, "a/b.py") == ["..."]
+    assert _found("python", source, "a/b.py") == [" ..."]
     assert _found("python", source, "a/b.pyi") == []
 
 
@@ -94,7 +100,7 @@ def test_a_type_stub_has_no_holes():
         (
             "java",
             "class A {\n  int f() {\n    // TODO: implement\n    return 0;\n  }\n}\n",
-            ["    // TODO: implement\n"],
+            ["    // TODO: implement\n    return 0;\n"],
         ),
         (
             "java",
@@ -107,6 +113,22 @@ def test_a_type_stub_has_no_holes():
             [],
         ),
         ("c", "int f(void)\n{\n    /* TODO: implement */\n}\n", ["    /* TODO: implement */\n"]),
+        (
+            "go",
+            "package a\n\nfunc f() bool {\n\t// TODO: implement\n\treturn false\n}\n",
+            ["\t// TODO: implement\n\treturn false\n"],
+        ),
+        (
+            "c",
+            "int f(int x)\n{\n    /* TODO: implement */\n    return 0 + x;\n}\n",
+            ["    /* TODO: implement */\n"],
+        ),
+        (
+            "c",
+            "int f(int x) {\n    if (x) {\n        /* TODO: implement */\n        return 1;\n    }\n"
+            "    return 2;\n}\n",
+            ["        /* TODO: implement */\n"],
+        ),
         ("c", "/* TODO: implement f */\nint f(void);\n", []),
         ("cpp", "int f() { // TODO: implement\n}\n", ["// TODO: implement"]),
         (
