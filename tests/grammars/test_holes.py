@@ -125,7 +125,7 @@ def test_a_type_stub_has_no_holes():
         ),
         (
             "c",
-            "int f(int x) {\n    if (x) {\n        /* TODO: implement */\n        return 1;\n    }\n"
+            "int f() {\n    if (x) {\n        /* TODO: implement */\n        return 1;\n    }\n"
             "    return 2;\n}\n",
             ["        /* TODO: implement */\n"],
         ),
