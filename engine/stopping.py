@@ -128,6 +128,8 @@ class HoleShape:
             return body + "\n" if body else ""
         if self.single_line:
             text = text.strip("\n")
+        if self._current_line.strip() and self._current_line.endswith((" ", "\t")):
+            text = text.lstrip(" \t")  # the blank behind the code before it is there already
         if not self.suffix or self.suffix.startswith("\n"):
             text = text.rstrip()
         return text

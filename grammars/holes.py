@@ -148,15 +148,10 @@ def _only_comments(between: str, line_comment: str) -> bool:
 
 
 def _whole_lines(lines: LineIndex, span: Span, line_comment: str) -> Span:
-    """Grow a span to its lines, if nothing else but a comment behind it stands on them.
-
-    A body behind the colon of its header grows to the colon: the new one may take its own lines.
-    """
+    """Grow a span to its lines, if nothing else but a comment behind it stands on them."""
     first, last = lines.span(lines.line_at(span.start)), lines.span(lines.line_at(span.end))
     before = lines.text[first.start : span.start]
     behind = lines.text[span.end : last.end].strip()
-    if line_comment == "#" and before.rstrip(" \t").endswith(":"):
-        return Span(first.start + len(before.rstrip(" \t")), span.end)
     alone = not before.strip() and (not behind or behind.startswith(line_comment))
     return Span(first.start, last.end) if alone else span
 

@@ -101,6 +101,8 @@ def test_an_end_cuts_and_adds_nothing(seed):
         (HoleShape("x = ", ""), "1 \n", "1"),
         (HoleShape("x = 1\n", ""), "y", "y\n"),
         (HoleShape("x = 1\n", "\nz\n"), "y\n", "y"),
+        (HoleShape("def f(): ", "\n"), "    return 1\n", "return 1"),
+        (HoleShape("    ", "\n"), "    x", "    x"),
         (HoleShape("a(", ")", single_line=True), "b \n", "b "),
     ],
 )

@@ -20,8 +20,8 @@ def _found(language_id, source, path=""):
     [
         ("def f():\n    ...\n", ["    ...\n"]),
         ("def f():\n    pass  # later\n\n\nx = 1\n", ["    pass  # later\n"]),
-        ("def f(): ...\n", [" ..."]),
-        ("def f(): pass  # later\n", [" pass"]),
+        ("def f(): ...\n", ["..."]),
+        ("def f(): pass  # later\n", ["pass"]),
         (
             "def f():\n    # TODO: implement\n    return None\n",
             ["    # TODO: implement\n    return None\n"],
@@ -76,7 +76,7 @@ def test_what_a_python_user_means_as_it_stands(source):
 
 def test_a_type_stub_has_no_holes():
     source = "def f() -> int: ...\n"
-    assert _found("python", source, "a/b.py") == [" ..."]
+    assert _found("python", source, "a/b.py") == ["..."]
     assert _found("python", source, "a/b.pyi") == []
 
 

@@ -143,7 +143,7 @@ HOLES = 'def a():\n    """😀"""\n    raise NotImplementedError\n\n\ndef b(): p
 
 
 async def test_the_hole_under_the_cursor_is_filled(client):
-    text = script(fill=" return 2") + HOLES
+    text = script(fill="return 2") + HOLES
     open_document(client, text)
     at = text.index("ass\n")
     action = (await actions(client, text, at, at))[0]
@@ -154,7 +154,7 @@ async def test_the_hole_under_the_cursor_is_filled(client):
 
 
 async def test_all_holes_are_filled_by_one_action(client):
-    text = script(fill=["    return 1\n", " return 2"]) + HOLES
+    text = script(fill=["    return 1\n", "return 2"]) + HOLES
     open_document(client, text)
     offered = await actions(client, text, 0, 0)
     action = offered[titles(offered).index("fill all 2 holes")]

@@ -62,7 +62,7 @@ async def test_all_holes_are_one_edit(encoding):
     async with raw_client() as client:
         general = {"general": {"positionEncodings": [encoding]}}
         await client.initialize(LIVE | general)
-        text = document(fill=["    return '😀'\n", " return 2"]).replace("\n", "\r\n")
+        text = document(fill=["    return '😀'\n", "return 2"]).replace("\n", "\r\n")
         client.open(text)
         result = (await run(client, "diffill.fillAll", apply=False))["result"]
         expected = text.replace("    ...\r\n", "    return '😀'\r\n").replace("pass", "return 2")
@@ -72,7 +72,7 @@ async def test_all_holes_are_one_edit(encoding):
 async def test_all_holes_are_applied_at_once():
     async with raw_client() as client:
         await client.initialize(LIVE)
-        text = document(fill=["    return 1\n", " return 2"])
+        text = document(fill=["    return 1\n", "return 2"])
         client.open(text)
         request = command(client, "diffill.fillAll", version=1)
         client.send(request)
@@ -87,10 +87,10 @@ async def test_all_holes_are_applied_at_once():
 async def test_several_ranges_are_one_edit():
     async with raw_client() as client:
         await client.initialize(LIVE)
-        text = document(fill=["    return 1\n", " return 2"])
+        text = document(fill=["    return 1\n", "return 2"])
         client.open(text)
         cursor = hole(text, "...")["start"]
-        ranges = [hole(text, " pass"), {"start": cursor, "end": cursor}]
+        ranges = [hole(text, "pass"), {"start": cursor, "end": cursor}]
         result = (await run(client, "diffill.fill", ranges=ranges, apply=False))["result"]
         expected = text.replace("    ...", "    return 1").replace("pass", "return 2")
         assert edited(text, result) == expected
@@ -163,12 +163,12 @@ async def test_frames_name_request_place_and_state():
 async def test_frames_are_few_and_the_last_of_each_place_comes():
     async with raw_client() as client:
         await client.initialize(LIVE)
-        text = document(fill=["    return 1\n", " return 2"], frames=300)
+        text = document(fill=["    return 1\n", "return 2"], frames=300)
         client.open(text)
         await run(client, "diffill.fillAll", apply=False)
         frames = sent(client, "diffill/frame")
         assert len(frames) <= 12, "600 in one go"
-        for span, where in enumerate((hole(text), hole(text, " pass"))):
+        for span, where in enumerate((hole(text), hole(text, "pass"))):
             own = [f for f in frames if f["span"] == span]
             assert own[-1]["step"] == 299
             assert all(f["range"] == where for f in own)
@@ -219,7 +219,7 @@ async def test_a_failure_ends_its_frames():
 async def test_an_edit_above_moves_all_places_and_one_inside_refuses_them():
     async with raw_client() as client:
         await client.initialize(LIVE)
-        text = document(fill=["    return 1\n", " return 2"], mode="wait")
+        text = document(fill=["    return 1\n", "return 2"], mode="wait")
         client.open(text)
         first = command(client, "diffill.fillAll", apply=False, id="first")
         client.send(first)
@@ -237,7 +237,7 @@ async def test_an_edit_above_moves_all_places_and_one_inside_refuses_them():
         expected = today.replace("    ...", "    return 1").replace("pass", "return 2")
         assert apply_edits(today, change["edits"]) == expected
         frame = sent(client, "diffill/frame")[-1]
-        assert (frame["version"], frame["range"]) == (2, hole(today, " pass"))
+        assert (frame["version"], frame["range"]) == (2, hole(today, "pass"))
 
 
 @pytest.mark.parametrize(
