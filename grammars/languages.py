@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import PurePath
 
 import tree_sitter
@@ -19,10 +20,15 @@ class Language:
     line_comment: str
     wheel: str  # the module that ships the grammar
     entry: str = "language"  # its function that returns it
+    queries: str = ""  # the folder of its queries, if not named as the id
 
     def grammar(self) -> tree_sitter.Language:
         """Return the grammar; its wheel is imported on first use, for most sessions need one."""
         return _grammar(self.wheel, self.entry)
+
+    def query(self, name: str) -> tree_sitter.Query:
+        """Return a query of `queries/`, such as "holes"; it is read and compiled on first use."""
+        return _query(self.wheel, self.entry, self.queries or self.id, name)
 
 
 @cache
@@ -31,15 +37,21 @@ def _grammar(wheel: str, entry: str) -> tree_sitter.Language:
     return tree_sitter.Language(capsule)
 
 
+@cache
+def _query(wheel: str, entry: str, folder: str, name: str) -> tree_sitter.Query:
+    source = files("grammars").joinpath("queries", folder, f"{name}.scm")
+    return tree_sitter.Query(_grammar(wheel, entry), source.read_text("utf-8"))
+
+
 _JAVASCRIPT = "tree_sitter_javascript"
 _TYPESCRIPT = "tree_sitter_typescript"
 
 LANGUAGES = (
     Language("python", (".py", ".pyi"), "#", "tree_sitter_python"),
     Language("javascript", (".js", ".mjs", ".cjs"), "//", _JAVASCRIPT),
-    Language("javascriptreact", (".jsx",), "//", _JAVASCRIPT),
+    Language("javascriptreact", (".jsx",), "//", _JAVASCRIPT, queries="javascript"),
     Language("typescript", (".ts", ".mts", ".cts"), "//", _TYPESCRIPT, "language_typescript"),
-    Language("typescriptreact", (".tsx",), "//", _TYPESCRIPT, "language_tsx"),
+    Language("typescriptreact", (".tsx",), "//", _TYPESCRIPT, "language_tsx", queries="typescript"),
     Language("rust", (".rs",), "//", "tree_sitter_rust"),
     Language("go", (".go",), "//", "tree_sitter_go"),
     Language("c", (".c", ".h"), "//", "tree_sitter_c"),

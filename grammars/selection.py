@@ -14,13 +14,13 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FUNCTIONS = _words("""
+FUNCTIONS = _words("""
     function_definition function_declaration function_expression function_item arrow_function
     generator_function generator_function_declaration method_definition method_declaration
     constructor_declaration compact_constructor_declaration func_literal lambda_expression
     closure_expression
 """)
-_DEFINITIONS = _FUNCTIONS | _words("""
+_DEFINITIONS = FUNCTIONS | _words("""
     class class_definition class_declaration abstract_class_declaration class_specifier
     struct_specifier union_specifier enum_specifier interface_declaration enum_declaration
     record_declaration annotation_type_declaration struct_item union_item enum_item trait_item
@@ -77,7 +77,7 @@ def body_of(text: str, language_id: str, span: Span) -> Span | None:
     if tree is None:
         return None
     span = _code(text, span) if len(span) else _pointed(lines, span) or span
-    bodies = (_inside(tree, lines, n) for n in tree.around(span) if n.type in _FUNCTIONS)
+    bodies = (_inside(tree, lines, n) for n in tree.around(span) if n.type in FUNCTIONS)
     return next((body for body in bodies if body), None)
 
 

@@ -108,6 +108,18 @@ class Node:
         """Its children that are more than a token."""
         return [Node(child, self._utf8) for child in self._node.named_children]
 
+    @property
+    def parent(self) -> Node | None:
+        """The node it is a child of; None for the root."""
+        parent = self._node.parent
+        return parent and Node(parent, self._utf8)
+
+    @property
+    def previous(self) -> Node | None:
+        """Its sibling before it that is more than a token."""
+        sibling = self._node.prev_named_sibling
+        return sibling and Node(sibling, self._utf8)
+
     def field(self, name: str) -> Node | None:
         """Return the first child that plays a role ("body", "name") in it."""
         child = self._node.child_by_field_name(name)
@@ -174,6 +186,14 @@ class SyntaxTree:
     def nodes(self) -> Iterator[Node]:
         """Yield every node, parents first, in the order of the text."""
         return (Node(node, self._utf8) for node in _walk(self._tree.root_node, lambda _: True))
+
+    def captures(self, query: str) -> dict[str, list[Node]]:
+        """Return what a query of the language captures, by the names of its captures."""
+        cursor = tree_sitter.QueryCursor(self.language.query(query))
+        captured = cursor.captures(self._tree.root_node)
+        return {
+            name: [Node(node, self._utf8) for node in nodes] for name, nodes in captured.items()
+        }
 
     def around(self, span: Span) -> list[Node]:
         """Return the named nodes that cover a span, the smallest first, the root last.

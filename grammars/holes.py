@@ -1,0 +1,148 @@
+"""Holes: places where a file says itself that code is still to be written.
+
+`queries/<language>/holes.scm` knows what they look like. Its captures:
+    @hole     one wherever a function holds it
+    @stub     one where it is all a function does, docstring and comments aside
+    @comment  "TODO: implement" on a line of its own, in a function
+    @closed   a part of the file where none of these is a hole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from grammars.languages import language
+from grammars.lines import LineIndex, indentation
+from grammars.selection import FUNCTIONS
+from grammars.span import Span
+from grammars.syntax import Node, ParseTimeout, SyntaxTree
+
+_MAX_SHOWN_CHARS = 40
+# Wrappers that add no more than an end to what they hold.
+_STATEMENTS = frozenset({"expression_statement"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """What is replaced, whole lines where it fills them, and how it reads."""
+
+    span: Span
+    what: str  # the statement or comment itself, cut to one line
+
+
+def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
+    """Return the holes of a file in the order of the text; they do not overlap.
+
+    None without a grammar, and none in a `.pyi`: there `...` is all there will ever be.
+    """
+    known = language(language_id)
+    if known is None or path.lower().endswith(".pyi"):
+        return ()
+    try:
+        tree = SyntaxTree.parse(text, known)
+    except ParseTimeout:
+        return ()
+    found = tree.captures("holes")
+    closed = [node.span for node in found.get("closed", ())]
+    lines = LineIndex(text)
+    nodes = [node for node in found.get("hole", ()) if _function(node)]
+    nodes += [node for node in found.get("stub", ()) if _is_all(node)]
+    nodes += [node for node in found.get("comment", ()) if _is_task(node, lines)]
+    spans = {
+        node.span
+        for node in map(_statement, nodes)
+        if not any(c.start <= node.span.start and node.span.end <= c.end for c in closed)
+    }
+    return tuple(_joined(lines, sorted(spans), known.line_comment))
+
+
+def _function(node: Node) -> Node | None:
+    """Return the function whose code a node belongs to; a class's own code belongs to none."""
+    above = node.parent
+    while above and above.type not in FUNCTIONS:
+        if above.type == "class_definition":
+            return None
+        above = above.parent
+    return above
+
+
+def _is_all(node: Node) -> bool:
+    """Tell whether a statement is all that its function does."""
+    block = node.parent
+    function = block and block.parent
+    if block is None or function is None or function.type not in FUNCTIONS:
+        return False
+    others = [c for c in block.named_children if "comment" not in c.type and c.span != node.span]
+    return all(_is_docstring(other) for other in others)
+
+
+def _is_docstring(node: Node) -> bool:
+    return node.type == "expression_statement" and [c.type for c in node.named_children] == [
+        "string"
+    ]
+
+
+def _is_task(comment: Node, lines: LineIndex) -> bool:
+    """Tell whether a comment stands for code to come: first on its line, inside a function.
+
+    Where a Python function holds nothing else, the comment is not in it but behind it.
+    """
+    start = lines.span(lines.line_at(comment.span.start)).start
+    before = lines.text[start : comment.span.start]
+    if before.strip() and not before.rstrip().endswith("{"):
+        return False
+    if _function(comment):
+        return True
+    above = comment.previous
+    while above and "comment" in above.type:
+        above = above.previous
+    if above is None or above.type not in (*FUNCTIONS, "decorated_definition"):
+        return False
+    header = lines.content(lines.line_at(above.span.start)).of(lines.text)
+    return len(before) > len(indentation(header))
+
+
+def _statement(node: Node) -> Node:
+    """Return the statement a node is all of, else the node."""
+    parent = node.parent
+    return parent if parent and parent.type in _STATEMENTS else node
+
+
+def _joined(lines: LineIndex, spans: list[Span], line_comment: str) -> Iterator[Hole]:
+    """Yield one hole a place: a comment and the statement under it ask for the same code."""
+    text = lines.text
+    for index, span in enumerate(spans):
+        if any(other.start <= span.start and span.end < other.end for other in spans[:index]):
+            continue  # inside the one before: `todo!(todo!())`
+        if index + 1 < len(spans) and _only_comments(
+            text[span.start : spans[index + 1].start], line_comment
+        ):
+            continue
+        start = index
+        while start and not text[spans[start - 1].end : span.start].strip():
+            start -= 1
+        whole = _whole_lines(lines, Span(spans[start].start, span.end), line_comment)
+        yield Hole(whole, _shown(span.of(text)))
+
+
+def _only_comments(between: str, line_comment: str) -> bool:
+    """Tell whether a text, from one find to the next, holds nothing but comment lines."""
+    return all(
+        line.strip().startswith((line_comment, "/*", "*")) or not line.strip()
+        for line in between.split("\n")
+    )
+
+
+def _whole_lines(lines: LineIndex, span: Span, line_comment: str) -> Span:
+    """Grow a span to its lines, if nothing else but a comment behind it stands on them."""
+    first, last = lines.span(lines.line_at(span.start)), lines.span(lines.line_at(span.end))
+    before = lines.text[first.start : span.start]
+    behind = lines.text[span.end : last.end].strip()
+    alone = not before.strip() and (not behind or behind.startswith(line_comment))
+    return Span(first.start, last.end) if alone else span
+
+
+def _shown(source: str) -> str:
+    line = " ".join(source.split("\n")[0].split())
+    return line if len(line) <= _MAX_SHOWN_CHARS else line[: _MAX_SHOWN_CHARS - 1] + "…"

@@ -1,0 +1,2 @@
+((comment) @comment
+  (#match? @comment "TODO:? *[Ii]mplement\\b"))

@@ -1,0 +1,7 @@
+(throw_statement
+  (call_expression
+    arguments: (argument_list . (string_literal) @_message))
+  (#match? @_message "^.([Nn]ot (yet )?implemented|[Uu]nimplemented|TODO)")) @hole
+
+((comment) @comment
+  (#match? @comment "TODO:? *[Ii]mplement\\b"))

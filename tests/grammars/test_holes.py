@@ -1,0 +1,173 @@
+import random
+from importlib.resources import files
+from itertools import pairwise
+
+import pytest
+
+from grammars.holes import find_holes
+from grammars.languages import LANGUAGES
+
+IDS = [known.id for known in LANGUAGES]
+
+
+def _found(language_id, source, path=""):
+    return [hole.span.of(source) for hole in find_holes(source, language_id, path)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f():\n    ...\n", ["    ...\n"]),
+        ("def f():\n    pass  # later\n\n\nx = 1\n", ["    pass  # later\n"]),
+        ("def f(): ...\n", ["..."]),
+        ('def f():\n    """Doc."""\n\n    pass\n', ["    pass\n"]),
+        ("def f():\n    raise NotImplementedError\n", ["    raise NotImplementedError\n"]),
+        (
+            "async def f():\n    raise NotImplementedError('x')",
+            ["    raise NotImplementedError('x')"],
+        ),
+        ("def f(x):\n    y = g(x)\n    ...\n    return y\n", ["    ...\n"]),
+        ("def f(x):\n    if x:\n        ...\n    return 1\n", ["        ...\n"]),
+        ("def f():\n    # TODO: implement\n    pass\n", ["    # TODO: implement\n    pass\n"]),
+        ("def f():\n    # TODO: implement\n    # well\n    pass\n", ["    pass\n"]),
+        ("def f():\n    # TODO: implement\n", ["    # TODO: implement\n"]),
+        ("def f():\n    x = 1\n    # TODO: implement more\n", ["    # TODO: implement more\n"]),
+        ("class A:\n    def f(self):\n        pass\n", ["        pass\n"]),
+        ("def 名():\n    '''😀'''\n    ...\ndef b():\n    pass\n", ["    ...\n", "    pass\n"]),
+    ],
+)
+def test_what_a_python_user_calls_a_hole(source, expected, end):
+    assert _found("python", source.replace("\n", end)) == [e.replace("\n", end) for e in expected]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "class E(Exception): ...\n",
+        "class E(Exception):\n    pass\n",
+        "class A:\n    x: int = ...\n    ...\n",
+        "def f():\n    try:\n        g()\n    except OSError:\n        pass\n",
+        "def f():\n    try:\n        g()\n    except OSError: ...\n",
+        "def f(x=...):\n    return x[..., 0]\n",
+        "def f(x):\n    if x:\n        return 1\n    raise NotImplementedError(x)\n",
+        "def f(x):\n    while g():\n        pass\n",
+        "class A:\n    @abstractmethod\n    def f(self): ...\n",
+        "class A:\n    @property\n    @abc.abstractmethod\n    def f(self):\n        pass\n",
+        "class A(Protocol):\n    def f(self) -> int: ...\n",
+        "class A(typing.Protocol[T]):\n    def f(self) -> int:\n        pass\n",
+        "@overload\ndef f(x: int) -> int: ...\n",
+        "# TODO: implement f\ndef f():\n    return 1\n",
+        "def f():\n    return 1  # TODO: implement caching\n",
+        "def f():\n    raise ValueError\n",
+        "def f():\n    return 'TODO: implement'\n",
+    ],
+)
+def test_what_a_python_user_means_as_it_stands(source):
+    assert _found("python", source) == []
+
+
+def test_a_type_stub_has_no_holes():
+    source = "def f() -> int: ...\n"
+    assert _found("python", source, "a/b.py") == ["..."]
+    assert _found("python", source, "a/b.pyi") == []
+
+
+@pytest.mark.parametrize(
+    ("language_id", "source", "expected"),
+    [
+        ("rust", "fn f() -> u8 { todo!() }\n", ["todo!()"]),
+        (
+            "rust",
+            'fn f() {\n    std::unimplemented!("x");\n}\n',
+            ['    std::unimplemented!("x");\n'],
+        ),
+        ("rust", "fn f() {\n    let x = todo!(todo!());\n}\n", ["todo!(todo!())"]),
+        ("rust", "fn f() {\n    println!();\n    mytodo!();\n}\n", []),
+        (
+            "go",
+            'package a\n\nfunc f() {\n\tpanic("not implemented")\n}\n',
+            ['\tpanic("not implemented")\n'],
+        ),
+        ("go", 'package a\n\nfunc f() {\n\tpanic("out of range")\n}\n', []),
+        (
+            "java",
+            "class A {\n  int f() {\n    // TODO: implement\n    return 0;\n  }\n}\n",
+            ["    // TODO: implement\n"],
+        ),
+        (
+            "java",
+            "class A {\n  int f() {\n    throw new UnsupportedOperationException();\n  }\n}\n",
+            ["    throw new UnsupportedOperationException();\n"],
+        ),
+        (
+            "java",
+            "class A {\n  int f() {\n    if (x) throw new UnsupportedOperationException();\n  }\n}\n",
+            [],
+        ),
+        ("c", "int f(void)\n{\n    /* TODO: implement */\n}\n", ["    /* TODO: implement */\n"]),
+        ("c", "/* TODO: implement f */\nint f(void);\n", []),
+        ("cpp", "int f() { // TODO: implement\n}\n", ["// TODO: implement"]),
+        (
+            "cpp",
+            'int f() {\n  throw std::logic_error("Not implemented");\n}\n',
+            ['  throw std::logic_error("Not implemented");\n'],
+        ),
+    ],
+)
+def test_holes_of_other_languages(language_id, source, expected):
+    assert _found(language_id, source) == expected
+
+
+@pytest.mark.parametrize(
+    "language_id", ["javascript", "javascriptreact", "typescript", "typescriptreact"]
+)
+def test_holes_of_javascript_and_its_kin(language_id):
+    source = (
+        'const f = () => { throw new Error("not implemented"); };\n'
+        "class A {\n  m() {\n    // TODO: implement\n"
+        "    throw new Error(`Not implemented: m`);\n  }\n}\n"
+        'function g() {\n  throw new Error("bad input");\n}\n'
+    )
+    assert _found(language_id, source) == [
+        'throw new Error("not implemented");',
+        "    // TODO: implement\n    throw new Error(`Not implemented: m`);\n",
+    ]
+
+
+def test_what_a_hole_says_fits_on_a_line():
+    (hole,) = find_holes("fn f() {\n    todo!(\n        1\n    )\n}\n", "rust")
+    assert hole.what == "todo!("
+    (hole,) = find_holes(f'fn f() {{\n    todo!("{"x" * 90}")\n}}\n', "rust")
+    assert len(hole.what) == 40
+
+
+def test_a_language_without_a_grammar_has_no_holes():
+    assert find_holes("...", "cobol") == ()
+
+
+@pytest.mark.parametrize("language_id", IDS)
+def test_every_language_has_a_query_and_finished_code_no_holes(language_id, sources):
+    known = next(known for known in LANGUAGES if known.id == language_id)
+    assert files("grammars").joinpath("queries", known.queries or known.id, "holes.scm").is_file()
+    assert _found(language_id, sources[language_id]) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_holes_are_in_order_and_apart_in_any_text(seed, awkward):
+    rng = random.Random(seed)
+    pieces = [
+        "def f():\n    ...\n",
+        "    pass\n",
+        "todo!()",
+        "fn f() {",
+        "}",
+        "# TODO: implement\n",
+    ]
+    for _ in range(20):
+        text = "".join(awkward(rng) + rng.choice(pieces) for _ in range(6))
+        for language_id in ("python", "rust", "typescript"):
+            spans = [hole.span for hole in find_holes(text, language_id)]
+            assert all(a.end <= b.start for a, b in pairwise(spans))
+            assert all(span.of(text).strip() for span in spans)
