@@ -163,7 +163,7 @@ def test_a_damaged_model_file_is_told_by_doctor(diffill, sample, content):
 
 def test_a_fault_of_ours_is_one_sentence_unless_debugging(diffill, sample, monkeypatch):
     sample("a\n")
-    monkeypatch.setattr("editor_clients.command_line.edit.apply", lambda *_: 1 / 0)
+    monkeypatch.setattr("editor_clients.command_line.editing.apply", lambda *_: 1 / 0)
     done = diffill("fill", "a.py", "--lines", "1")
     assert done.code == 123
     assert "Traceback" not in done.err
