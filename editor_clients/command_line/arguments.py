@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from editor_clients.command_line.targets import Lines, Range
+
+    class Commands(Protocol):
+        """What `add_subparsers` returns; its type has no public name."""
+
+        def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+            """Add a command."""
+            ...
+
 
 _EXIT_CODES = """\
 exit codes:
@@ -61,9 +71,6 @@ def parser() -> argparse.ArgumentParser:
     _add_model(commands, manners)
     _add_doctor(commands, model)
     return root
-
-
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _shared() -> tuple[argparse.ArgumentParser, ...]:

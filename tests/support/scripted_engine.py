@@ -7,7 +7,8 @@
     slow    says "ready", then never answers
     dies    exits at the first request
     config  answers every request with an error of kind "config"
-A prefix that ends with "ANSWER:word" is filled with word, whatever the mode.
+A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
+"INVALID" is answered with a verdict that refuses it.
 """
 
 import json
@@ -40,7 +41,7 @@ def answer(mode, request):
         if told := re.search(r"ANSWER:(\w+)$", text[:start]):
             new = told[1]
         replacements.append([start, end, new])
-    ok = mode != "invalid"
+    ok = mode != "invalid" and not any("INVALID" in text[a:b] for a, b in request["spans"])
     verdict = {
         "ok": ok,
         "reasons": [] if ok else ["line 1: a new syntax error"],
