@@ -9,7 +9,7 @@ import tree_sitter
 
 from grammars.languages import LANGUAGES, Language
 from grammars.span import Span
-from grammars.syntax import ParseTimeout, SyntaxTree
+from grammars.syntax import SyntaxTree
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|;[^\n]*|\(#[\w-]+[?!]|[()\[\]?*|.]|[^\s"();\[\]?*|.]+')
 
@@ -58,14 +58,15 @@ def find_captures(text: str, known: Language, source: str) -> tuple[tuple[Span, 
     """Return the spans a query captures, each with its capture's name, in the text's order.
 
     Captures named `@_like_this` only serve the query's own conditions.
+
+    Raises:
+        QueryError: if the query does not fit the language.
+        ParseTimeout: if the text takes too long to parse.
     """
     query = compiled(source, known)
     if not may_match(text, source):
         return ()
-    try:
-        captured = SyntaxTree.parse(text, known).captures(query)
-    except ParseTimeout:
-        return ()
+    captured = SyntaxTree.parse(text, known).captures(query)
     found = {
         (node.span, name)
         for name, nodes in captured.items()

@@ -6,7 +6,7 @@ from grammars.languages import language
 from grammars.lines import LineIndex
 from grammars.selection import DEFINITIONS, FUNCTIONS, body_of
 from grammars.span import Span
-from grammars.syntax import Node, ParseTimeout, SyntaxTree
+from grammars.syntax import Node, SyntaxTree
 
 # A name bound to a function value: `const f = () => {}`.
 _BINDINGS = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
@@ -17,15 +17,15 @@ def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
     """Return the definitions with a name, whole but for decorators, indentation included.
 
     The name is as written ("area") or with what holds it ("Shape.area"). None without a grammar.
+
+    Raises:
+        ParseTimeout: if the text takes too long to parse.
     """
     last = name.rpartition(".")[2]
     known = language(language_id)
     if known is None or not last or last not in text:
         return ()
-    try:
-        tree = SyntaxTree.parse(text, known)
-    except ParseTimeout:
-        return ()
+    tree = SyntaxTree.parse(text, known)
     lines = LineIndex(text)
     # A class with its constructor of the same name is two definitions, the first holds the second.
     return tuple(

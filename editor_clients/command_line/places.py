@@ -54,7 +54,11 @@ class Search:
         return frozenset(languages_of(self.query)) if self.query else None
 
     def places(self, name: str, text: str) -> Iterator[Place]:
-        """Yield what it finds, in no order; places may overlap."""
+        """Yield what it finds, in no order; places may overlap.
+
+        Raises:
+            ParseTimeout: if the text takes too long to parse.
+        """
         known = language(self.language_of(name))
         if known is None:
             return
@@ -86,7 +90,7 @@ class Selectors:
         """Return the places of a file from its top; of two that overlap, the one that starts first.
 
         Raises:
-            Stop: if a target is outside the file, or two of them overlap.
+            Stop: if a target is outside the file, two of them overlap, or it cannot be parsed.
         """
         lines = LineIndex(text)
         told = sorted(target.span(lines) for target in self.targets)
@@ -95,7 +99,10 @@ class Selectors:
                 raise Stop(Exit.USAGE, f"{name}: two of the spans overlap")
         found = [Place(span) for span in told]
         found += _found_by_others(lines, self.findings.get(os.path.realpath(name), ()))
-        found += self.search.places(name, text)
+        try:
+            found += self.search.places(name, text)
+        except ParseTimeout as error:
+            raise Stop(Exit.USAGE, f"{name}: {error}") from error
         return _apart(found)
 
 
@@ -121,10 +128,7 @@ def _found_by_others(lines: LineIndex, findings: Iterable[Finding]) -> Iterator[
 
 def _faults(text: str, language_id: str) -> Iterator[Place]:
     known = language(language_id)
-    try:
-        faults = SyntaxTree.parse(text, known).faults() if known else []
-    except ParseTimeout:
-        return
+    faults = SyntaxTree.parse(text, known).faults() if known else []
     lines = LineIndex(text)
     for fault in faults:
         first, last = lines.line_at(fault.span.start), lines.line_at(fault.span.end)

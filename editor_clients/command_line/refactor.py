@@ -97,7 +97,9 @@ class _Run:
             files = counted(len(plan.seen), "file")
             self._note(f"{counted(plan.places, 'place')} in {files} of {plan.scanned:,}")
         if plan.skipped:
-            self._note(f"{counted(plan.skipped, 'file')} skipped: not readable as text")
+            self._note(
+                f"{counted(plan.skipped, 'file')} skipped: not text, too large or too slow to parse"
+            )
         if plan.left_out:
             self._note(f"{counted(plan.left_out, 'place')} left out (--max-spans)")
         dirty = call.manner.dirty([Path(one.name).resolve() for one in plan.seen])

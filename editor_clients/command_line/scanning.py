@@ -42,11 +42,7 @@ class Seen:
 
 
 def scan(names: Sequence[str], selectors: Selectors) -> Iterator[Seen]:
-    """Look into each file; yields all of them in order, as they are done.
-
-    Raises:
-        Stop: if a target is outside its file.
-    """
+    """Look into each file; yields all of them in order, as they are done."""
     if len(names) <= FEW_FILES or selectors.targets or selectors.findings:
         return (look(name, selectors) for name in names)
     return _scan_in_processes(names, selectors.search)
@@ -61,7 +57,10 @@ def look(name: str, selectors: Selectors) -> Seen:
     query = selectors.search.query
     if query and selectors.search == Search(query=query) and not may_match(text, query):
         return Seen(name)  # without so much as parsing it
-    return Seen(name, tuple(selectors.places(name, text)))
+    try:
+        return Seen(name, tuple(selectors.places(name, text)))
+    except Stop as refusal:
+        return Seen(name, refusal=str(refusal))
 
 
 def _scan_in_processes(names: Sequence[str], search: Search) -> Iterator[Seen]:

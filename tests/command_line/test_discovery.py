@@ -1,5 +1,4 @@
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +34,8 @@ def listed(done):
 def test_a_folder_is_walked(diffill):
     for name in ("a.py", "sub/b.py", "sub/c.txt", "node_modules/d.py", ".git/e.py"):
         write(name)
-    os.symlink("a.py", "link.py")
-    os.symlink("sub", "linked")
+    Path("link.py").symlink_to("a.py")
+    Path("linked").symlink_to("sub")
     assert listed(diffill("holes")) == listed(diffill("holes", ".")) == ["a.py", "sub/b.py"]
     assert listed(diffill("holes", "sub", "sub/b.py")) == ["sub/b.py"]
 
@@ -64,7 +63,7 @@ def test_secrets_are_never_read(diffill, name):
         refused = diffill("fill", target, "--lines", "1", engine=None)
         assert (refused.code, refused.out) == (2, "")
         assert "may hold keys or passwords" in refused.err
-    os.symlink(Path(name).absolute(), "innocent.py")
+    Path("innocent.py").symlink_to(Path(name).absolute())
     assert "may hold keys" in diffill("fill", "innocent.py", "--lines", "1", engine=None).err
     write("b.py")
     assert listed(diffill("holes", "--language", "python")) == ["b.py"]

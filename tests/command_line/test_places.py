@@ -146,7 +146,7 @@ SARIF = {
         (json.dumps(PYRIGHT), '    print("other")\n    pass', "bad (reportX)"),
         (json.dumps(SARIF), 'print("end")', "bad"),
         (
-            "a.py:16: note: ignored\na.py:12: error: Bad type  [arg-type]\nFound 1 error in 1 file\n",
+            "a.py:16: note: ignored\na.py:12: error: Bad type  [arg-type]\nFound 1 error\n",
             '    print("other")',
             "Bad type  [arg-type]",
         ),

@@ -8,7 +8,8 @@
     dies    exits at the first request
     config  answers every request with an error of kind "config"
 A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
-"INVALID" is answered with a verdict that refuses it.
+"INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
+standard error, and never answers.
 """
 
 import json
@@ -62,6 +63,9 @@ def serve(mode):
     for line in sys.stdin:
         message = json.loads(line)
         if message["type"] != "edit" or mode == "slow":
+            continue
+        if "SLOW" in message["request"]["text"]:
+            print("WAITING", file=sys.stderr, flush=True)
             continue
         if mode == "dies":
             os._exit(9)
