@@ -58,5 +58,6 @@ def _git(top: Path, *arguments: str) -> bytes:
         raise Stop(Exit.REFUSED, f"git cannot be run: {error.strerror}") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Stop(Exit.USAGE, said[-1] if said else f"git {arguments[0]} failed")
+        why = said[0].removeprefix("fatal: ") if said else "failed"
+        raise Stop(Exit.USAGE, f"git {arguments[0]}: {why}")
     return done.stdout
