@@ -38,6 +38,7 @@ examples:
   ruff check --output-format json | \\
       diffill rewrite --diagnostics - --write --check-cmd 'ruff check {file}'
   git ls-files -z '*.py' | diffill fill --files-from - --holes --json=stream
+  diffill repair src --write --check-cmd 'python -m py_compile {file}'
   diffill undo"""
 
 
@@ -60,6 +61,10 @@ def parser() -> argparse.ArgumentParser:
         _add_selectors(command)
         _add_output(command)
         _add_writing(command)
+    repair = _add_repair(commands, dials)
+    _add_sources(repair)
+    _add_output(repair)
+    _add_writing(repair)
     _add_holes(commands, manners)
     _add_undo(commands, manners)
 
@@ -113,6 +118,20 @@ def _add_rewrite(commands: Commands, dials: argparse.ArgumentParser) -> argparse
         metavar="TEXT",
         help="what to change; {message} is what was found at the place "
         "(default with --diagnostics: fix it)",
+    )
+    return command
+
+
+def _add_repair(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "repair",
+        parents=[dials],
+        allow_abbrev=False,
+        help="rewrite the lines with syntax errors, keep what mends them",
+    )
+    _add_max_spans(command)
+    command.set_defaults(
+        instruction=None, targets=None, query=None, symbols=None, holes=False, diagnostics=None
     )
     return command
 
@@ -173,7 +192,11 @@ def _add_selectors(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the lines that ruff (JSON), mypy, pyright (JSON) or SARIF report; - is stdin",
     )
-    group.add_argument("--max-spans", type=_count, metavar="N", help="no more places than this")
+    _add_max_spans(command)
+
+
+def _add_max_spans(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--max-spans", type=_count, metavar="N", help="no more places than this")
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from editor_clients.command_line.writing import Manner
 from engine.protocol import Effort
 
 _FIX = "Fix this: {message}"
+_MEND = "Fix the syntax error ({message}). Change nothing else."
 
 
 def dials_of(args: argparse.Namespace) -> Dials:
@@ -36,18 +37,19 @@ def sources_of(args: argparse.Namespace) -> Sources:
 
 
 def edit_of(args: argparse.Namespace) -> Call:
-    """Return the call of `fill` or `rewrite`.
+    """Return the call of `fill`, `rewrite` or `repair`.
 
     Raises:
         Stop: if options are missing, or do not go together.
     """
-    is_rewrite = args.command == "rewrite"
+    is_rewrite, is_repair = args.command == "rewrite", args.command == "repair"
     sources = sources_of(args)
     search = Search(
         query=args.query,
         symbols=tuple(args.symbols or ()),
         bodies=not is_rewrite,
         holes=args.holes,
+        faults=is_repair,
         language=args.language,
     )
     _check_inputs(args, sources)
@@ -68,6 +70,8 @@ def edit_of(args: argparse.Namespace) -> Call:
         if not args.diagnostics:
             raise Stop(Exit.USAGE, "rewrite to what? Say --instruction")
         instruction = _FIX
+    if is_repair:
+        instruction = _MEND
     check = args.check_cmd
     return Call(
         survey=Survey(
@@ -76,7 +80,12 @@ def edit_of(args: argparse.Namespace) -> Call:
             stdin_filename=args.stdin_filename or "",
             max_spans=args.max_spans,
         ),
-        order=Order(instruction=instruction, dials=dials_of(args), single_line=args.single_line),
+        order=Order(
+            instruction=instruction,
+            dials=dials_of(args),
+            single_line=args.single_line,
+            mends=is_repair,
+        ),
         manner=Manner(
             write=args.write,
             atomic=args.atomic,

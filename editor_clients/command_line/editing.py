@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from editor_clients.command_line.files import UserFile
@@ -12,7 +12,9 @@ from editor_clients.command_line.outcomes import SpanOutcome, SpanStatus
 from editor_clients.command_line.places import Place
 from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnavailable
 from engine.protocol import EditRequest, EditResult
+from grammars.languages import language
 from grammars.span import Replacement, Span, apply
+from grammars.syntax import ParseTimeout, SyntaxTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Editing:
                 return SpanOutcome(place=place, status=SpanStatus.FAILED, reasons=(str(error),))
             self._has_answered, self._failures_in_row = True, 0
             outcome = _judged(text, here, place, result)
+            if self._order.mends and outcome.status is SpanStatus.EDITED:
+                outcome = _mending(text, here, outcome, work.language)
             if outcome.status is not SpanStatus.EDITED:
                 return outcome
             choice = self._choose(work, place, outcome.text)
@@ -93,6 +97,21 @@ class Editing:
             self._failures_in_row += 1
             if self._failures_in_row > 1 or not self._has_answered:
                 raise error
+
+
+def _mending(text: str, here: Place, outcome: SpanOutcome, language_id: str) -> SpanOutcome:
+    """Refuse an edit that leaves as many syntax errors as there were."""
+    known = language(language_id)
+    new = apply(text, [Replacement(here.span, outcome.text)])
+    try:
+        mended = known and len(SyntaxTree.parse(new, known).faults()) < len(
+            SyntaxTree.parse(text, known).faults()
+        )
+    except ParseTimeout:
+        mended = False
+    if mended:
+        return outcome
+    return replace(outcome, status=SpanStatus.INVALID, reasons=("the syntax error is still there",))
 
 
 def _judged(text: str, here: Place, place: Place, result: EditResult) -> SpanOutcome:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
 
 def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
     match args.command:
-        case "fill" | "rewrite":
+        case "fill" | "rewrite" | "repair":
             from editor_clients.command_line import calls, refactor
 
             return refactor.run(calls.edit_of(args), open_engine, _screen(args), args.model)

@@ -30,6 +30,7 @@ class Order:
     instruction: str | None = None  # None fills; "{message}" is what was found at the place
     dials: Dials = field(default_factory=Dials)
     single_line: bool | None = None  # None: as the place is
+    mends: bool = False  # keep only what leaves fewer syntax errors
 
     def request(self, text: str, place: Place, *, language: str, path: str) -> EditRequest:
         """Return the request for one place of a text.
