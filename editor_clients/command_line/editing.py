@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Protocol
 
 from editor_clients.command_line.files import UserFile
@@ -27,17 +28,26 @@ class Work:
     refusal: str = ""  # why it is not to be edited, after all
 
 
-class Choose(Protocol):
-    """Decides about each edit that could be made; `None` rolls it again."""
+class Choice(Enum):
+    """What to do with an edit that could be made."""
 
-    def __call__(self, work: Work, place: Place, text: str) -> bool | None:
-        """Tell whether to keep a place's new text."""
+    KEEP = auto()
+    LEAVE = auto()  # the place as it is
+    AGAIN = auto()  # ask for another one
+    STOP = auto()  # leave this place and all that follow
+
+
+class Choose(Protocol):
+    """Decides about each edit."""
+
+    def __call__(self, work: Work, place: Place, text: str) -> Choice:
+        """Return what to do with a place's new text."""
         ...
 
 
-def keep_all(work: Work, place: Place, text: str) -> bool:
+def keep_all(work: Work, place: Place, text: str) -> Choice:
     """Keep every edit."""
-    return True
+    return Choice.KEEP
 
 
 class Editing:
@@ -47,6 +57,7 @@ class Editing:
         self, order: Order, ask: Callable[[EditRequest], EditResult], choose: Choose
     ) -> None:
         self._order, self._ask, self._choose = order, ask, choose
+        self.is_stopped = False
         self._has_answered = False
         self._failures_in_row = 0
 
@@ -64,6 +75,8 @@ class Editing:
                 text = apply(text, [Replacement(here.span, outcome.text)])
                 shift += len(outcome.text) - len(place.span)
             yield outcome
+            if self.is_stopped:
+                return
 
     def _outcome(self, work: Work, text: str, here: Place, place: Place) -> SpanOutcome:
         rolls = 0
@@ -81,13 +94,16 @@ class Editing:
                 outcome = _mending(text, here, outcome, work.language)
             if outcome.status is not SpanStatus.EDITED:
                 return outcome
-            choice = self._choose(work, place, outcome.text)
-            if choice is None:
-                rolls += 1
-                continue
-            if choice:
-                return outcome
-            return SpanOutcome(place=place, status=SpanStatus.DECLINED, stats=outcome.stats)
+            match self._choose(work, place, outcome.text):
+                case Choice.KEEP:
+                    return outcome
+                case Choice.AGAIN:
+                    rolls += 1
+                    continue
+                case choice:
+                    self.is_stopped = choice is Choice.STOP
+                    status = SpanStatus.DECLINED
+                    return SpanOutcome(place=place, status=status, stats=outcome.stats)
 
     def _give_up_if_hopeless(self, error: EngineError) -> None:
         """Raise an error that every other place would meet, too."""

@@ -21,6 +21,7 @@ class Meter:
     def __init__(self, screen: Screen) -> None:
         self._progress: Progress | None = None
         self._tokens, self._seconds = 0, 0.0
+        self._shown = ""
         if screen.quiet or not sys.stderr.isatty():
             return
         from rich.progress import (
@@ -40,19 +41,21 @@ class Meter:
             TimeRemainingColumn(compact=True),
         )
         self._progress = Progress(*columns, console=screen.console(), transient=True)
-        self._task = self._progress.add_task("", start=False, unit="", speed="")
+        self._task = self._progress.add_task("", unit="", speed="", visible=False)
         self._progress.start()
 
     def begin(self, what: str, total: int, unit: str) -> None:
         """Start to count from nothing."""
         if self._progress:
-            self._progress.reset(self._task, total=total, description=what, unit=unit)
+            self._progress.reset(
+                self._task, total=total, description=what, visible=True, unit=unit, speed=""
+            )
 
     def show(self, what: str) -> None:
         """Say what is being worked on."""
         if self._progress:
-            shown = "".join(c if c.isprintable() else "?" for c in what)
-            self._progress.update(self._task, description=shown[-40:])
+            self._shown = "".join(c if c.isprintable() else "?" for c in what)[-40:]
+            self._progress.update(self._task, description=self._shown)
 
     def step(self, stats: EditStats | None = None) -> None:
         """Count one; `stats` is what a span cost."""
@@ -66,9 +69,10 @@ class Meter:
         self._progress.advance(self._task)
 
     def on_status(self, status: EngineStatus) -> None:
-        """Show that the engine loads."""
-        if status.state != "ready":
-            self.show(status.message)
+        """Show that the engine loads, until it is ready."""
+        if self._progress:
+            what = self._shown if status.state == "ready" else status.message
+            self._progress.update(self._task, description=what)
 
     @contextmanager
     def paused(self) -> Generator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from editor_clients.command_line import diff
-from editor_clients.command_line.editing import Work
+from editor_clients.command_line.editing import Choice, Work
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.places import Place
 from editor_clients.command_line.screen import Screen
@@ -19,18 +19,18 @@ class Prompt:
 
     def __init__(self, screen: Screen, meter: Meter) -> None:
         self._screen, self._meter = screen, meter
-        self._answer_for_all: bool | None = None
+        self._keeps_all = False
 
-    def __call__(self, work: Work, place: Place, text: str) -> bool | None:
-        """Return the user's choice; None rolls the edit again."""
-        if self._answer_for_all is not None:
-            return self._answer_for_all
+    def __call__(self, work: Work, place: Place, text: str) -> Choice:
+        """Return the user's choice."""
+        if self._keeps_all:
+            return Choice.KEEP
         new = apply(work.file.text, [Replacement(place.span, text)])
         shown = diff.unified(work.file.name, work.file.text, new)
         with self._meter.paused():
             return self._asked(shown)
 
-    def _asked(self, shown: str) -> bool | None:
+    def _asked(self, shown: str) -> Choice:
         colours = self._screen.uses_color(sys.stderr)
         sys.stderr.write(diff.coloured(shown) if colours else shown)
         while True:
@@ -39,13 +39,15 @@ class Prompt:
             answer = sys.stdin.readline()
             match answer.strip().lower() if answer else "q":
                 case "y":
-                    return True
+                    return Choice.KEEP
                 case "n":
-                    return False
+                    return Choice.LEAVE
                 case "r":
-                    return None
-                case "a" | "q" as key:
-                    self._answer_for_all = key == "a"
-                    return self._answer_for_all
+                    return Choice.AGAIN
+                case "a":
+                    self._keeps_all = True
+                    return Choice.KEEP
+                case "q":
+                    return Choice.STOP
                 case _:
                     sys.stderr.write(_HELP + "\n")

@@ -142,7 +142,7 @@ class _Run:
         with contextlib.closing(EngineSession(open_engine, self._meter.on_status)) as engine:
             editing = Editing(order, engine.edit, self._choose())
             self._edit(editing, first)
-            for work in rest:
+            while not editing.is_stopped and (work := next(rest, None)):
                 self._edit(editing, work)
 
     def _choose(self) -> Choose:

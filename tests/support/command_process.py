@@ -20,12 +20,11 @@ START = (
 )
 
 
-def start(mode, *args, **options):
-    env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"}
+def start(mode, *args, more_env=None, **options):
+    env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"} | (more_env or {})
     command = [sys.executable, "-c", START, mode, *map(str, args)]
-    return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=env, text=True, **pipes | options)
 
 
 def wait_until_ready(process, word="READY"):
