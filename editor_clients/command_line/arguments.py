@@ -75,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
     _add_model(commands, manners)
     _add_doctor(commands, model)
+    completion = commands.add_parser("completion", help="print a script that completes in a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return root
 
 

@@ -82,6 +82,11 @@ def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
                 return models.show_list(_screen(args))
             act = {"pull": models.pull, "path": models.show_path, "remove": models.remove}
             return act[args.action](args.name, _screen(args))
+        case "completion":
+            import shtab
+
+            print(shtab.complete(arguments.parser(), shell=args.shell))
+            return Exit.DONE
         case "lsp":
             from lsp_server.main import run
 

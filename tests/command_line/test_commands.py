@@ -34,6 +34,23 @@ def test_help_of_every_command(diffill):
     assert diffill("nonsense").code == 2
 
 
+def test_bash_completes(diffill):
+    script = diffill("completion", "bash")
+    assert (script.code, script.err) == (0, "")
+    for words, expected in (
+        (["diffill", "rew"], "rewrite"),
+        (["diffill", "fill", "--sy"], "--symbol"),
+        (["diffill", "fill", "--json=s"], "--json=stream"),
+    ):
+        ask = (
+            f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+            '_shtab_diffill; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        command = ["bash", "-c", f"{script.out}\n{ask}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert expected in done.stdout.split(), done.stderr
+
+
 def test_the_parser_knows_every_effort(diffill, sample):
     sample("a\n")
     for effort in Effort:
