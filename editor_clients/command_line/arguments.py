@@ -42,6 +42,10 @@ examples:
   diffill undo"""
 
 
+# How shtab completes a file name; it is imported only to print a script.
+_FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     root = argparse.ArgumentParser(
@@ -139,12 +143,13 @@ def _add_repair(commands: Commands, dials: argparse.ArgumentParser) -> argparse.
 
 
 def _add_sources(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+    paths = command.add_argument(
         "paths",
         metavar="PATH",
         nargs="*",
         help="a file, a folder, a glob pattern, or - for standard input",
     )
+    vars(paths).update(complete=_FILES)
     command.add_argument(
         "--stdin-filename", metavar="NAME", help="the name of what - reads; it tells the language"
     )

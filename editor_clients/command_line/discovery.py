@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +97,7 @@ def _listed(source: str) -> list[str]:
 
 
 def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
-    """Yield the files below a folder, sorted; links are not followed, ignored folders not entered.
-
-    The folder itself is taken whatever ignores it: it was named.
-    """
+    """Yield the files below a folder, sorted; links are not followed, ignored folders not entered."""
     folders = [top]
     while folders:
         folder = folders.pop()
@@ -152,9 +149,3 @@ def _is_source(name: str, languages: frozenset[str] | None) -> bool:
 
 def _shown(path: Path) -> str:
     return os.path.relpath(path)
-
-
-def names_of(found: Found) -> Iterable[str]:
-    """Yield every file, those told by name first."""
-    yield from found.named
-    yield from found.walked

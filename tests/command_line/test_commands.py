@@ -34,13 +34,15 @@ def test_help_of_every_command(diffill):
     assert diffill("nonsense").code == 2
 
 
-def test_bash_completes(diffill):
+def test_bash_completes(diffill, sample):
+    sample("x\n", "sample.py")
     script = diffill("completion", "bash")
     assert (script.code, script.err) == (0, "")
     for words, expected in (
         (["diffill", "rew"], "rewrite"),
         (["diffill", "fill", "--sy"], "--symbol"),
         (["diffill", "fill", "--json=s"], "--json=stream"),
+        (["diffill", "fill", "sam"], "sample.py"),
     ):
         ask = (
             f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
