@@ -97,7 +97,7 @@ def _listed(source: str) -> list[str]:
 
 
 def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
-    """Yield the files below a folder, sorted; links are not followed, ignored folders not entered."""
+    """Yield the files below a folder, sorted; neither links nor ignored folders are followed."""
     folders = [top]
     while folders:
         folder = folders.pop()

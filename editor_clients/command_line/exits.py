@@ -9,7 +9,7 @@ class Exit(IntEnum):
     """What scripts can rely on."""
 
     DONE = 0
-    # An edit was not written or failed, a batch line or a check failed; what --check found to change.
+    # An edit was not written or failed, a batch line or check failed, --check found a change.
     REFUSED = 1
     USAGE = 2  # the arguments or the file they name cannot be used
     UNAVAILABLE = 3  # no engine, or no model
