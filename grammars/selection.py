@@ -19,7 +19,7 @@ FUNCTIONS = _words("""
     constructor_declaration compact_constructor_declaration func_literal lambda_expression
     closure_expression
 """)
-_DEFINITIONS = FUNCTIONS | _words("""
+DEFINITIONS = FUNCTIONS | _words("""
     class class_definition class_declaration abstract_class_declaration class_specifier
     struct_specifier union_specifier enum_specifier interface_declaration enum_declaration
     record_declaration annotation_type_declaration struct_item union_item enum_item trait_item
@@ -88,7 +88,7 @@ def definition_around(text: str, language_id: str, span: Span) -> Span | None:
         return None
     point = _pointed(lines, span)
     around = tree.around(point or span)
-    return next((_whole_lines(lines, n.span) for n in around if n.type in _DEFINITIONS), None)
+    return next((_whole_lines(lines, n.span) for n in around if n.type in DEFINITIONS), None)
 
 
 def _whole_lines(lines: LineIndex, span: Span) -> Span:
@@ -136,7 +136,7 @@ def _definition(statement: Node) -> Node | None:
     node = statement
     while node.type in _WRAPPERS and (children := node.named_children):
         node = children[-1]
-    return node if node.type in _DEFINITIONS else None
+    return node if node.type in DEFINITIONS else None
 
 
 def _inside(tree: SyntaxTree, lines: LineIndex, definition: Node) -> Span | None:

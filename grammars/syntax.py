@@ -188,9 +188,11 @@ class SyntaxTree:
         """Yield every node, parents first, in the order of the text."""
         return (Node(node, self._utf8) for node in _walk(self._tree.root_node, lambda _: True))
 
-    def captures(self, query: str) -> dict[str, list[Node]]:
-        """Return what a query of the language captures, by the names of its captures."""
-        cursor = tree_sitter.QueryCursor(self.language.query(query))
+    def captures(self, query: str | tree_sitter.Query) -> dict[str, list[Node]]:
+        """Return what a query captures, by the names of its captures; a name is one of ours."""
+        if isinstance(query, str):
+            query = self.language.query(query)
+        cursor = tree_sitter.QueryCursor(query)
         captured = cursor.captures(self._tree.root_node)
         return {
             name: [Node(node, self._utf8) for node in nodes] for name, nodes in captured.items()

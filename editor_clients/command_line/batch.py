@@ -11,9 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from editor_clients.command_line.edit import Dials
 from editor_clients.command_line.engines import OpenEngine, engine_for, running
 from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.order import Dials
 from editor_clients.command_line.screen import Screen
 from engine.client import EngineClient
 from engine.errors import ConfigError, EngineError, EngineUnavailable

@@ -11,14 +11,15 @@ _BOLD = "1"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def unified(name: str, old: str, new: str) -> str:
+def unified(name: str, old: str, new: str, *, context: int = 3) -> str:
     """Return the diff from `old` to `new`, empty if they are equal.
 
     Lines end at LF alone, as for git: the CR of CRLF is part of the line and stays.
     """
     before, after = _lines(old), _lines(new)
     pieces: list[str] = []
-    for line in difflib.unified_diff(before, after, _header(name, "a/"), _header(name, "b/")):
+    names = _header(name, "a/"), _header(name, "b/")
+    for line in difflib.unified_diff(before, after, *names, n=context):
         pieces.append(line)
         if not line.endswith("\n"):
             pieces.append("\n\\ No newline at end of file\n")

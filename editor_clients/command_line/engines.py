@@ -59,3 +59,24 @@ def ask(open_engine: OpenEngine, request: EditRequest, screen: Screen, what: str
             return await engine.edit(request)
 
     return asyncio.run(run())
+
+
+class EngineSession:
+    """An engine for a caller that waits for each answer; a Ctrl-C cancels the one awaited."""
+
+    def __init__(self, open_engine: OpenEngine, on_status: OnStatus) -> None:
+        self._runner = asyncio.Runner()
+        self._engine = open_engine(on_status)
+
+    def edit(self, request: EditRequest) -> EditResult:
+        """Run one request.
+
+        Raises:
+            EngineError: with a message for the user.
+        """
+        return self._runner.run(self._engine.edit(request))
+
+    def close(self) -> None:
+        """End the engine."""
+        with self._runner:
+            self._runner.run(self._engine.close())

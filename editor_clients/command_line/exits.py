@@ -9,7 +9,8 @@ class Exit(IntEnum):
     """What scripts can rely on."""
 
     DONE = 0
-    REFUSED = 1  # an edit was not written, a batch line failed, a check of `doctor` failed
+    # An edit was not written or failed, a batch line or check failed, --check found a change.
+    REFUSED = 1
     USAGE = 2  # the arguments or the file they name cannot be used
     UNAVAILABLE = 3  # no engine, or no model
     INVALID = 4  # what the model wrote did not validate

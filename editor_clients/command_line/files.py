@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import stat
 import tempfile
@@ -45,7 +46,16 @@ def read(name: str) -> UserFile:
         raw = _read_bytes(path)
         target = path.resolve(strict=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise Stop(Exit.USAGE, f"{name}: {_why(error)}") from error
+        raise Stop(Exit.USAGE, f"{name}: {why(error)}") from error
+    return decoded(name, target, raw)
+
+
+def decoded(name: str, target: Path, raw: bytes) -> UserFile:
+    """Return bytes as a file of text.
+
+    Raises:
+        Stop: if they are too many, or no UTF-8 text.
+    """
     if len(raw) > MAX_FILE_BYTES:
         raise Stop(Exit.USAGE, f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB")
     if b"\0" in raw:
@@ -66,7 +76,7 @@ def check_writable(file: UserFile) -> None:
     try:
         mode = file.target.stat().st_mode
     except OSError as error:
-        raise Stop(Exit.REFUSED, f"{file.name}: {_why(error)}, so it was not written") from error
+        raise Stop(Exit.REFUSED, f"{file.name}: {why(error)}, so it was not written") from error
     # The mode itself, too: a new file may replace a read-only one, and root may write anything.
     if not mode & 0o222 or not os.access(file.target, os.W_OK):
         raise Stop(Exit.REFUSED, f"{file.name}: read-only, so it was not written")
@@ -74,25 +84,41 @@ def check_writable(file: UserFile) -> None:
         raise Stop(Exit.REFUSED, f"{file.name}: its folder is read-only, so it was not written")
 
 
-def write(file: UserFile, text: str) -> None:
-    """Replace the file's text in one step; its mode and, where allowed, its owner stay.
+def encoded(file: UserFile, text: str) -> bytes:
+    """Return a file's bytes with another text."""
+    return (file.bom + text).encode()
+
+
+def write(file: UserFile, raw: bytes, tag: str = "") -> None:
+    """Replace the file's bytes in one step; its mode and, where allowed, its owner stay.
+
+    `tag` names the new bytes while they are not in place, for whoever finds them after a crash.
 
     Raises:
         Stop: if it has changed since it was read, or cannot be written; it is then as it was.
     """
     check_writable(file)
     try:
-        _replace(file, (file.bom + text).encode())
+        _replace(file, raw, tag)
     except OSError as error:
         raise Stop(
-            Exit.REFUSED, f"{file.name}: {_why(error)}, so it was not written and is unchanged"
+            Exit.REFUSED, f"{file.name}: {why(error)}, so it was not written and is unchanged"
         ) from error
 
 
-def _replace(file: UserFile, raw: bytes) -> None:
+def leftovers(target: Path, tag: str) -> list[Path]:
+    """Return what a crash left beside a file: new bytes that were never put in place."""
+    return list(target.parent.glob(f"{glob.escape(_prefix(target, tag))}*.diffill"))
+
+
+def _prefix(target: Path, tag: str) -> str:
+    return f".{target.name[:64]}.{tag}."
+
+
+def _replace(file: UserFile, raw: bytes, tag: str) -> None:
     before = file.target.stat()
     handle, temporary = tempfile.mkstemp(
-        prefix=f".{file.target.name[:64]}.", suffix=".diffill", dir=file.target.parent
+        prefix=_prefix(file.target, tag), suffix=".diffill", dir=file.target.parent
     )
     try:
         with os.fdopen(handle, "wb") as out:
@@ -124,7 +150,8 @@ def _read_bytes(path: Path) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def _why(error: OSError | ValueError) -> str:
+def why(error: OSError | ValueError) -> str:
+    """Say what the system refused, in the middle of a sentence."""
     match getattr(error, "errno", None):
         case errno.ENOENT:
             return "no such file"

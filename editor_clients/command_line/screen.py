@@ -63,7 +63,7 @@ class Screen:
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-            with Progress(*columns, console=self._console(), transient=True) as bars:
+            with Progress(*columns, console=self.console(), transient=True) as bars:
                 task = bars.add_task("", total=None)
 
                 def report(message: str, fraction: float | None) -> None:
@@ -90,7 +90,7 @@ class Screen:
         if self.quiet or not sys.stderr.isatty():
             yield lambda status: None
             return
-        with self._console().status(what) as spinner:
+        with self.console().status(what) as spinner:
 
             def on_status(status: EngineStatus) -> None:
                 share = "" if status.fraction is None else f" {status.fraction:.0%}"
@@ -98,7 +98,8 @@ class Screen:
 
             yield on_status
 
-    def _console(self) -> Console:
+    def console(self) -> Console:
+        """Return what draws on standard error."""
         from rich.console import Console
 
         return Console(stderr=True, no_color=not self.uses_color(sys.stderr))
@@ -122,3 +123,8 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 def _ignore(message: str, fraction: float | None) -> None:
     pass
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many of something there are."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

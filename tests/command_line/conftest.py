@@ -24,6 +24,7 @@ def isolated(monkeypatch, tmp_path):
     for name in ("DIFFILL_MODEL", "DIFFILL_DEBUG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DIFFILL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DIFFILL_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     work = tmp_path / "work"
     work.mkdir()

@@ -26,11 +26,31 @@ def test_demo_shows_both_edits_and_writes_nothing(diffill):
 
 
 def test_help_of_every_command(diffill):
-    for command in ("fill", "rewrite", "batch", "demo", "lsp", "model", "doctor"):
+    commands = ("fill", "rewrite", "repair", "holes", "undo", "batch", "demo", "lsp", "model")
+    for command in (*commands, "doctor"):
         done = diffill(command, "--help")
         assert (done.code, done.err) == (0, "")
     assert diffill().code == 2
     assert diffill("nonsense").code == 2
+
+
+def test_bash_completes(diffill, sample):
+    sample("x\n", "sample.py")
+    script = diffill("completion", "bash")
+    assert (script.code, script.err) == (0, "")
+    for words, expected in (
+        (["diffill", "rew"], "rewrite"),
+        (["diffill", "fill", "--sy"], "--symbol"),
+        (["diffill", "fill", "--json=s"], "--json=stream"),
+        (["diffill", "fill", "sam"], "sample.py"),
+    ):
+        ask = (
+            f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+            '_shtab_diffill; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        command = ["bash", "-c", f"{script.out}\n{ask}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert expected in done.stdout.split(), done.stderr
 
 
 def test_the_parser_knows_every_effort(diffill, sample):
@@ -163,7 +183,7 @@ def test_a_damaged_model_file_is_told_by_doctor(diffill, sample, content):
 
 def test_a_fault_of_ours_is_one_sentence_unless_debugging(diffill, sample, monkeypatch):
     sample("a\n")
-    monkeypatch.setattr("editor_clients.command_line.edit.apply", lambda *_: 1 / 0)
+    monkeypatch.setattr("editor_clients.command_line.editing.apply", lambda *_: 1 / 0)
     done = diffill("fill", "a.py", "--lines", "1")
     assert done.code == 123
     assert "Traceback" not in done.err

@@ -50,20 +50,31 @@ def test_json(diffill, sample):
     sample(CODE)
     done = diffill("fill", "a.py", "--range", "6:5-6:9", "--json", "--write")
     start = CODE.index("pass")
-    assert done.json == {
-        "schema": 1,
+    cost = {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5}
+    span = {
+        "start": start,
+        "end": start + 4,
+        "line": 6,
+        "what": "",
+        "status": "edited",
+        "text": "first()",
+        "reasons": [],
+        "checked": True,
+    }
+    file = {
         "file": "a.py",
         "language": "python",
-        "verdict": {"ok": True, "reasons": [], "checked": True},
-        "replacements": [{"start": start, "end": start + 4, "text": "first()"}],
+        "changed": True,
+        "written": True,
+        "refusal": "",
+        "spans": [span | cost],
         "diff": "--- a/a.py\n+++ b/a.py\n@@ -3,4 +3,4 @@\n"
         " \n \n def g():\n-    pass\n+    first()\n",
-        "written": True,
-        "steps": 3,
-        "forward_calls": 4,
-        "tokens": 5,
-        "seconds": 0.5,
     }
+    counts = {"files": 1, "changed": 1, "written": 1, "edited": 1, "spans": 1}
+    counts |= dict.fromkeys(("refused", "failed", "invalid", "skipped"), 0)
+    summary = counts | cost | {"interrupted": False}
+    assert done.json == {"schema": 2, "files": [file], "summary": summary}
 
 
 def test_nothing_to_change(diffill, sample):
@@ -82,7 +93,8 @@ def test_what_does_not_validate_is_not_written(diffill, sample):
     assert "refused: line 1: a new syntax error" in done.err
     told = diffill("fill", path, "--lines", "6-6", "--json", engine="invalid")
     assert told.code == 4
-    assert told.json["verdict"]["ok"] is False
+    [span] = told.json["files"][0]["spans"]
+    assert (span["status"], span["reasons"]) == ("invalid", ["line 1: a new syntax error"])
 
 
 def test_unknown_language_works_and_says_so(diffill, sample):
@@ -208,7 +220,8 @@ def test_a_file_of_exactly_one_mebibyte_works(diffill, sample):
         (("--range", "2:3-1:1"), "inverted"),
         (("--range", "1-2"), "is not L:C-L:C"),
         ((), "--lines"),
-        (("--lines", "1-1", "--range", "1:1"), "not allowed with"),
+        (("--lines", "1-2", "--range", "2:1-2:3"), "two of the spans overlap"),
+        (("--range", "1:1", "--range", "1:1"), "two of the spans overlap"),
     ],
 )
 def test_unusable_targets(diffill, sample, target, message):
@@ -275,9 +288,9 @@ def test_a_file_changed_meanwhile_is_left_alone_and_the_diff_is_shown(diffill, s
     path = sample(CODE)
     write = files.write
 
-    def someone_else_first(file, text):
+    def someone_else_first(file, *new):
         path.write_text("theirs\n")
-        write(file, text)
+        write(file, *new)
 
     monkeypatch.setattr(files, "write", someone_else_first)
     done = diffill("fill", path, "--lines", "6-6", "--write")
@@ -312,7 +325,7 @@ def test_a_file_deleted_meanwhile_is_not_written(sample):
     file = files.read("a.py")
     path.unlink()
     with pytest.raises(Stop) as refused:
-        files.write(file, "new")
+        files.write(file, b"new")
     assert refused.value.code == Exit.REFUSED
     assert not path.exists()
 

@@ -1,40 +1,15 @@
 """Signals and pipes, on a real process."""
 
+import contextlib
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import scripted_engine
-
-ROOT = Path(scripted_engine.__file__).parents[2]
-START = (
-    "import sys, scripted_engine\n"
-    "from editor_clients.command_line.main import main\n"
-    "open_engine = scripted_engine.opener(sys.argv[1])\n"
-    "def said(on_status):\n"
-    "    def ready(status):\n"
-    "        print('READY' if status.state == 'ready' else '', file=sys.stderr, flush=True)\n"
-    "    return open_engine(ready)\n"
-    "sys.exit(main(sys.argv[2:], open_engine=said))\n"
-)
-
-
-def start(mode, *args, **options):
-    env = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"}
-    command = [sys.executable, "-c", START, mode, *map(str, args)]
-    return subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
-
-
-def wait_until_ready(process):
-    for line in process.stderr:
-        if line == "READY\n":
-            return
-    raise AssertionError("the engine never was ready")
+from command_process import ROOT, START, start, wait_until_ready
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["this process", "as a terminal does"])
@@ -50,6 +25,39 @@ def test_ctrl_c(sample, group):
     assert "Traceback" not in err
     assert path.read_text() == "a\n"
     assert [p.name for p in path.parent.iterdir()] == ["a.py"]
+
+
+def on_a_terminal(*args, **more_env):
+    """Run the command with a terminal for everything; returns what it shows."""
+    leader, follower = pty.openpty()
+    process = start(
+        "echo",
+        *args,
+        more_env={"TERM": "xterm", "COLUMNS": "120"} | more_env,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux tells that nobody writes any more
+        while piece := os.read(leader, 1 << 16):
+            shown += piece
+    os.close(leader)
+    assert process.wait(timeout=20) == 0
+    return shown.decode()
+
+
+def test_progress_on_a_terminal(sample):
+    for number in range(3):
+        sample("x\ny\n", f"a{number}.py")
+    query = '((identifier) @it (#eq? @it "x"))'
+    shown = on_a_terminal("fill", ".", "--query", query)
+    for part in ("looking", "3/3", "files", "spans", "tokens/s", "a2.py", "\x1b[32m+first()"):
+        assert part in shown
+    plain = on_a_terminal("fill", ".", "--query", query, NO_COLOR="1")
+    assert "3/3 spans 10.0 tokens/s" in plain
+    assert re.findall(r"\x1b\[[0-9;]*m", plain) == []
 
 
 def test_a_reader_that_leaves_is_no_error(sample):

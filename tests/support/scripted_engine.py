@@ -2,12 +2,15 @@
 
 `python scripted_engine.py MODE`:
     echo    answers each span with FILL (one line of it if asked), a rewrite in upper case
+    mends   answers each span with "pass"
     keep    answers each span with the text it has
     invalid answers like echo, with a verdict that refuses it
     slow    says "ready", then never answers
     dies    exits at the first request
     config  answers every request with an error of kind "config"
-A prefix that ends with "ANSWER:word" is filled with word, whatever the mode.
+A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
+"INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
+standard error, and never answers.
 """
 
 import json
@@ -35,12 +38,14 @@ def answer(mode, request):
         new = FILL.split("\n")[0] if request["single_line"] else FILL
         if request["instruction"] is not None:
             new = text[start:end].upper()
+        if mode == "mends":
+            new = "pass"
         if mode == "keep":
             new = text[start:end]
         if told := re.search(r"ANSWER:(\w+)$", text[:start]):
             new = told[1]
         replacements.append([start, end, new])
-    ok = mode != "invalid"
+    ok = mode != "invalid" and not any("INVALID" in text[a:b] for a, b in request["spans"])
     verdict = {
         "ok": ok,
         "reasons": [] if ok else ["line 1: a new syntax error"],
@@ -61,6 +66,9 @@ def serve(mode):
     for line in sys.stdin:
         message = json.loads(line)
         if message["type"] != "edit" or mode == "slow":
+            continue
+        if "SLOW" in message["request"]["text"]:
+            print("WAITING", file=sys.stderr, flush=True)
             continue
         if mode == "dies":
             os._exit(9)

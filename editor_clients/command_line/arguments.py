@@ -1,0 +1,321 @@
+"""The arguments of every command. Imports little: `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from editor_clients.command_line.targets import Lines, Range
+
+    class Commands(Protocol):
+        """What `add_subparsers` returns; its type has no public name."""
+
+        def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+            """Add a command."""
+            ...
+
+
+_EXIT_CODES = """\
+exit codes:
+  0    done
+  1    something was refused, failed or rolled back; with --check: something would change
+  2    wrong arguments, or a file that cannot be used
+  3    no engine or no model
+  4    what the model wrote did not validate, at one place at least
+  123  a fault of Diffill
+  130  interrupted"""
+
+_EXAMPLES = """\
+examples:
+  diffill fill prices.py --lines 25-25
+  diffill fill src --holes --write
+  diffill rewrite src 'tests/**/*.py' --symbol Cart.total --instruction "Round to cents."
+  diffill rewrite src --query '((call function: (identifier) @_f) @it (#eq? @_f "print"))' \\
+      --instruction "Log it instead." --patch log.patch
+  ruff check --output-format json | \\
+      diffill rewrite --diagnostics - --write --check-cmd 'ruff check {file}'
+  git ls-files -z '*.py' | diffill fill --files-from - --holes --json=stream
+  diffill repair src --write --check-cmd 'python -m py_compile {file}'
+  diffill undo"""
+
+
+# How shtab completes a file name; it is imported only to print a script.
+_FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    root = argparse.ArgumentParser(
+        prog="diffill",
+        description="Fill and rewrite spans of code with a diffusion language model, locally.",
+        epilog=f"{_EXAMPLES}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    model, manners, dials = _shared()
+
+    for add in (_add_fill, _add_rewrite):
+        command = add(commands, dials)
+        _add_sources(command)
+        _add_selectors(command)
+        _add_output(command)
+        _add_writing(command)
+    repair = _add_repair(commands, dials)
+    _add_sources(repair)
+    _add_output(repair)
+    _add_writing(repair)
+    _add_holes(commands, manners)
+    _add_undo(commands, manners)
+
+    batch = commands.add_parser("batch", parents=[dials], help="fill the cases of a JSONL file")
+    batch.add_argument("source", metavar="IN.jsonl", help="id, prefix, suffix, …; - is stdin")
+    batch.add_argument("target", metavar="OUT.jsonl", help="id, text, verdict, …; - is stdout")
+    commands.add_parser("demo", parents=[dials], help="make two edits of sample files, show them")
+    commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
+    _add_model(commands, manners)
+    _add_doctor(commands, model)
+    completion = commands.add_parser("completion", help="print a script that completes in a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return root
+
+
+def _shared() -> tuple[argparse.ArgumentParser, ...]:
+    """Return the options of several commands: of the model, of all that print, of the engine."""
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--model", help="a name of `diffill model list`, or a GGUF file")
+    manners = argparse.ArgumentParser(add_help=False)
+    manners.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
+    manners.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    dials = argparse.ArgumentParser(add_help=False, parents=[model, manners])
+    group = dials.add_argument_group("engine")
+    group.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    group.add_argument("--seed", type=int, default=0)
+    group.add_argument("--max-tokens", type=int, metavar="N", help="longest text of a span")
+    group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
+    group.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
+    return model, manners, dials
+
+
+def _add_fill(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "fill",
+        parents=[dials],
+        allow_abbrev=False,
+        help="fill places of files; print the diff, or write it",
+    )
+    command.set_defaults(instruction=None)
+    return command
+
+
+def _add_rewrite(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "rewrite",
+        parents=[dials],
+        allow_abbrev=False,
+        help="rewrite places of files as told; print the diff, or write it",
+    )
+    command.add_argument(
+        "--instruction",
+        metavar="TEXT",
+        help="what to change; {message} is what was found at the place "
+        "(default with --diagnostics: fix it)",
+    )
+    return command
+
+
+def _add_repair(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "repair",
+        parents=[dials],
+        allow_abbrev=False,
+        help="rewrite the lines with syntax errors, keep what mends them",
+    )
+    _add_max_spans(command)
+    command.set_defaults(
+        instruction=None, targets=None, query=None, symbols=None, holes=False, diagnostics=None
+    )
+    return command
+
+
+def _add_sources(command: argparse.ArgumentParser) -> None:
+    paths = command.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="a file, a folder, a glob pattern, or - for standard input",
+    )
+    vars(paths).update(complete=_FILES)
+    command.add_argument(
+        "--stdin-filename", metavar="NAME", help="the name of what - reads; it tells the language"
+    )
+    command.add_argument(
+        "--files-from", metavar="FILE", help="read names from a file, one a line or NUL-ended; -"
+    )
+    command.add_argument(
+        "--changed", action="store_true", help="the files git sees changed, in PATH or here"
+    )
+    command.add_argument(
+        "--since", metavar="COMMIT", help="changed since a commit (implies --changed)"
+    )
+    command.add_argument("--language", metavar="ID", help="instead of what the name tells")
+
+
+def _add_selectors(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("places (at least one; they add up)")
+    group.add_argument(
+        "--lines",
+        dest="targets",
+        action="append",
+        type=_lines,
+        metavar="A-B",
+        help="whole lines, from 1",
+    )
+    group.add_argument(
+        "--range",
+        dest="targets",
+        action="append",
+        type=_range,
+        metavar="L:C-L:C",
+        help="characters, from 1, the last one not included; L:C is a cursor",
+    )
+    group.add_argument(
+        "--query", metavar="QUERY", help="what a tree-sitter query captures, but for @_names"
+    )
+    group.add_argument(
+        "--symbol",
+        dest="symbols",
+        action="append",
+        metavar="NAME",
+        help="a function, method or class, as f or C.f; a fill fills a function's body",
+    )
+    group.add_argument("--holes", action="store_true", help="what is still to be written")
+    group.add_argument(
+        "--diagnostics",
+        metavar="FILE",
+        help="the lines that ruff (JSON), mypy, pyright (JSON) or SARIF report; - is stdin",
+    )
+    _add_max_spans(command)
+
+
+def _add_max_spans(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--max-spans", type=_count, metavar="N", help="no more places than this")
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("output (default: a unified diff)")
+    forms = group.add_mutually_exclusive_group()
+    for option, form, what in (
+        ("--json", "json", "one JSON object"),
+        ("--json=stream", "stream", "one JSON object a line, as each file is done"),
+        ("--sarif", "sarif", "SARIF 2.1.0, with the edits as fixes"),
+    ):
+        forms.add_argument(option, dest="form", action="store_const", const=form, help=what)
+    group.add_argument("--context", type=_natural, default=3, metavar="N", help="lines of the diff")
+    group.add_argument("--patch", metavar="FILE", help="leave a patch for `git apply`, too")
+    group.add_argument("--check", action="store_true", help="exit code 1 if something would change")
+    group.add_argument(
+        "-i", "--interactive", action="store_true", help="ask about each edit: y, n, r, a, q"
+    )
+    command.add_argument(
+        "--single-line",
+        action=argparse.BooleanOptionalAction,
+        help="end with the first line (default: for a fill within one line)",
+    )
+    command.set_defaults(form="diff")
+
+
+def _add_writing(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("writing (default: no file changes)")
+    group.add_argument("--write", action="store_true", help="write the files; of -, print the text")
+    group.add_argument("--atomic", action="store_true", help="all files, or none")
+    group.add_argument(
+        "--allow-dirty", action="store_true", help="files with uncommitted changes, too"
+    )
+    group.add_argument(
+        "--check-cmd",
+        metavar="COMMAND",
+        help="keep a file only if this succeeds; without {file} in it, run once for all",
+    )
+    group.add_argument(
+        "--check-timeout", type=float, default=600.0, metavar="SECONDS", help="time for one check"
+    )
+
+
+def _add_holes(commands: Commands, manners: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "holes", parents=[manners], allow_abbrev=False, help="list what is still to be written"
+    )
+    _add_sources(command)
+    command.add_argument("--query", metavar="QUERY", help="list what a query captures, instead")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("undo", parents=[manners], help="take the last --write back")
+    group = command.add_mutually_exclusive_group()
+    group.add_argument("--run", metavar="RUN", help="another run than the last")
+    group.add_argument("--list", action="store_true", help="print the runs there are")
+
+
+def _add_model(commands: Commands, manners: argparse.ArgumentParser) -> None:
+    models = commands.add_parser("model", help="the model files: list, pull, path, remove")
+    actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, what in (
+        ("list", "print the models there are"),
+        ("pull", "fetch a model, verify it, print where it is"),
+        ("path", "print where a model's file is"),
+        ("remove", "delete a fetched model"),
+    ):
+        action = actions.add_parser(name, parents=[manners], help=what)
+        if name != "list":
+            action.add_argument("name", nargs="?", metavar="NAME")
+
+
+def _add_doctor(commands: Commands, model: argparse.ArgumentParser) -> None:
+    doctor = commands.add_parser("doctor", parents=[model], help="check this installation")
+    doctor.add_argument("--verify", action="store_true", help="hash the model's file, too")
+    doctor.add_argument("--quick", action="store_true", help="do not start the engine")
+    doctor.set_defaults(color="auto", quiet=False)
+
+
+def _lines(value: str) -> Lines:
+    from editor_clients.command_line.targets import parse_lines
+
+    return parse_lines(value)
+
+
+def _range(value: str) -> Range:
+    from editor_clients.command_line.targets import parse_range
+
+    return parse_range(value)
+
+
+def _natural(value: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number")
+    return int(value)
+
+
+def _count(value: str) -> int:
+    number = _natural(value)
+    if not number:
+        raise argparse.ArgumentTypeError("0 is not a number of places")
+    return number
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        try:
+            print(f"diffill {metadata.version('diffill')}")
+        except metadata.PackageNotFoundError:
+            print("diffill, not installed")
+        parser.exit()

@@ -1,0 +1,151 @@
+"""From the names on the command line to the files they mean."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from editor_clients.command_line import files, git
+from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.ignoring import (
+    SKIPPED_FOLDERS,
+    ignore_list,
+    is_refused,
+    is_secret,
+)
+from grammars.languages import language_of_path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the names come from."""
+
+    paths: tuple[str, ...] = ()
+    files_from: str | None = None  # a file of names, one a line; - is standard input
+    changed_since: str | None = None  # a commit
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files meant, each once, in the order they were named."""
+
+    named: tuple[str, ...]  # told by name: one that cannot be read is an error
+    walked: tuple[str, ...]  # met in a folder: one that cannot be read is passed over
+
+    def __len__(self) -> int:
+        return len(self.named) + len(self.walked)
+
+
+def discover(sources: Sources, languages: frozenset[str] | None = None) -> Found:
+    """Return the files named; in folders, those of a known language that nothing ignores.
+
+    `languages` narrows what folders yield.
+
+    Raises:
+        Stop: if a name means nothing, or a file that must not be read.
+    """
+    named: dict[str, None] = {}
+    walked: dict[str, None] = {}
+    paths = list(sources.paths)
+    if sources.files_from is not None:
+        paths += _listed(sources.files_from)
+        if not paths:
+            raise Stop(Exit.USAGE, f"{sources.files_from}: names no files")
+    if sources.changed_since is not None:
+        within = [Path(os.path.abspath(path)) for path in paths or ["."]]  # noqa: PTH100
+        for path in git.changed_files(sources.changed_since):
+            if any(path == w or w in path.parents for w in within) and _is_wanted(path, languages):
+                walked[_shown(path)] = None
+        return Found((), tuple(walked))
+    for path in paths:
+        if Path(path).is_dir():
+            walked |= dict.fromkeys(_walk(path, languages))
+        elif glob.has_magic(path) and not os.path.lexists(path):
+            matches = sorted(_matching(path, languages))
+            if not matches:
+                raise Stop(Exit.USAGE, f"{path}: matches no file")
+            walked |= dict.fromkeys(matches)
+        else:
+            _check_named(path)
+            named[path] = None
+    return Found(tuple(named), tuple(name for name in walked if name not in named))
+
+
+def _check_named(path: str) -> None:
+    try:
+        real = Path(path).resolve()
+    except (OSError, ValueError):
+        return  # whoever reads it will say what is wrong
+    if is_secret(Path(path)) or is_secret(real):
+        raise Stop(Exit.USAGE, f"{path}: may hold keys or passwords, so it is not read")
+    if is_refused(real):
+        raise Stop(Exit.USAGE, f"{path}: listed in .diffillignore, so it is not read")
+
+
+def _listed(source: str) -> list[str]:
+    try:
+        raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.USAGE, f"{source}: {files.why(error)}") from error
+    end = b"\0" if b"\0" in raw else b"\n"  # as `git ls-files -z` and `find -print0` write them
+    names = (os.fsdecode(line.removesuffix(b"\r")) for line in raw.split(end))
+    return [name for name in names if name]
+
+
+def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
+    """Yield the files below a folder, sorted; neither links nor ignored folders are followed."""
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        real = Path(os.path.realpath(folder))
+        ignored = ignore_list(real)
+        below: list[str] = []
+        for entry in inside:
+            name = entry.path if top != "." else entry.path.removeprefix(f".{os.sep}")
+            if entry.is_symlink():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in SKIPPED_FOLDERS and not ignored.ignores(
+                    real / entry.name, is_folder=True
+                ):
+                    below.append(name)
+            elif _is_source(entry.name, languages) and not (
+                is_secret(real / entry.name) or ignored.ignores(real / entry.name)
+            ):
+                yield name
+        folders += reversed(below)
+
+
+def _matching(pattern: str, languages: frozenset[str] | None) -> Iterator[str]:
+    for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - names as the user wrote them
+        path = Path(name)
+        if path.is_file() and _is_wanted(Path(os.path.realpath(name)), languages):
+            yield name
+
+
+def _is_wanted(path: Path, languages: frozenset[str] | None) -> bool:
+    """Tell whether a file that no one named by itself is for us; the path is absolute."""
+    if not _is_source(path.name, languages) or is_secret(path) or path.is_symlink():
+        return False
+    folders = [folder for folder in path.parents if folder != folder.parent]
+    return path.is_file() and not any(
+        ignore_list(part.parent).ignores(part, is_folder=part != path) for part in (path, *folders)
+    )
+
+
+def _is_source(name: str, languages: frozenset[str] | None) -> bool:
+    known = language_of_path(name)
+    return bool(known) and (languages is None or known in languages)
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)

@@ -1,0 +1,84 @@
+"""Which files are left alone: what the ignore files list, and what looks like a secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pathspec
+
+OUR_IGNORE_FILE = ".diffillignore"
+IGNORE_FILES = (".gitignore", OUR_IGNORE_FILE)
+# Never source, often large.
+SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv"})
+
+_SECRET = re.compile(
+    r"""\.env | \.env\..* | .*\.env | \.netrc | _netrc | \.pypirc | \.npmrc | \.htpasswd
+    | \.git-credentials | \.pgpass | credentials(\.json|\.ya?ml|\.toml|\.ini)?
+    | secrets?\.(json|ya?ml|toml|ini|properties|txt) | id_(rsa|dsa|ecdsa|ed25519)(_sk)?
+    | .*\.(pem|key|p12|pfx|jks|keystore|kdbx|gpg|asc|ppk)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SECRET_FOLDERS = frozenset({".ssh", ".gnupg", ".aws"})
+
+
+def is_secret(path: Path) -> bool:
+    """Tell, by its name alone, whether a file may hold keys or passwords."""
+    return bool(_SECRET.fullmatch(path.name)) or not _SECRET_FOLDERS.isdisjoint(path.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreList:
+    """The ignore files from a folder up to the top of its repository."""
+
+    lists: tuple[tuple[Path, pathspec.GitIgnoreSpec], ...]  # outermost first
+
+    def ignores(self, path: Path, *, is_folder: bool = False) -> bool:
+        """Tell whether the lists name an absolute path; the innermost one that does decides."""
+        ignored = False
+        for folder, spec in self.lists:
+            name = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
+            verdict = spec.check_file(name).include
+            if verdict is not None:
+                ignored = verdict
+        return ignored
+
+
+@lru_cache(maxsize=4096)
+def ignore_list(folder: Path, names: tuple[str, ...] = IGNORE_FILES) -> IgnoreList:
+    """Return the lists that count in an absolute folder."""
+    is_top = (folder / ".git").exists() or folder.parent == folder
+    above = () if is_top else ignore_list(folder.parent, names).lists
+    here = tuple((folder, spec) for spec in map(_read, (folder / n for n in names)) if spec)
+    return IgnoreList((*above, *here))
+
+
+def is_refused(path: Path) -> bool:
+    """Tell whether our own ignore file names a file, or a folder above it."""
+    folders = [folder for folder in path.parents if folder != folder.parent]
+    return any(
+        ignore_list(part.parent, (OUR_IGNORE_FILE,)).ignores(part, is_folder=part != path)
+        for part in (path, *folders)
+    )
+
+
+def _read(path: Path) -> pathspec.GitIgnoreSpec | None:
+    try:
+        source = path.read_text("utf-8", "replace")
+    except OSError:
+        return None
+    try:
+        return pathspec.GitIgnoreSpec.from_lines(source.splitlines())
+    except ValueError:  # one line that is no pattern: git ignores it, and only it
+        good = [line for line in source.splitlines() if _is_pattern(line)]
+        return pathspec.GitIgnoreSpec.from_lines(good)
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""How far a run is: on a terminal one line that keeps itself current, elsewhere nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from editor_clients.command_line.screen import Screen
+from engine.client import EngineStatus
+from engine.protocol import EditStats
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Meter:
+    """Counts files, then spans; shows tokens a second and the time left."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._progress: Progress | None = None
+        self._tokens, self._seconds = 0, 0.0
+        self._shown = ""
+        if screen.quiet or not sys.stderr.isatty():
+            return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        self._progress = Progress(*columns, console=screen.console(), transient=True)
+        self._task = self._progress.add_task("", unit="", speed="", visible=False)
+        self._progress.start()
+
+    def begin(self, what: str, total: int, unit: str) -> None:
+        """Start to count from nothing."""
+        if self._progress:
+            self._progress.reset(
+                self._task, total=total, description=what, visible=True, unit=unit, speed=""
+            )
+
+    def show(self, what: str) -> None:
+        """Say what is being worked on."""
+        if self._progress:
+            self._shown = "".join(c if c.isprintable() else "?" for c in what)[-40:]
+            self._progress.update(self._task, description=self._shown)
+
+    def step(self, stats: EditStats | None = None) -> None:
+        """Count one; `stats` is what a span cost."""
+        if self._progress is None:
+            return
+        if stats:
+            self._tokens += stats.tokens
+            self._seconds += stats.seconds
+            speed = f"{self._tokens / self._seconds:.1f} tokens/s" if self._seconds else ""
+            self._progress.update(self._task, speed=speed)
+        self._progress.advance(self._task)
+
+    def on_status(self, status: EngineStatus) -> None:
+        """Show that the engine loads, until it is ready."""
+        if self._progress:
+            what = self._shown if status.state == "ready" else status.message
+            self._progress.update(self._task, description=what)
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Take the line away while something else is printed, or asked."""
+        if self._progress is None:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._progress:
+            self._progress.stop()
+            self._progress = None

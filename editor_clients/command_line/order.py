@@ -1,0 +1,57 @@
+"""What the engine is asked for a place: fill it, or rewrite it as told, with these dials."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict, dataclass, field, replace
+
+from editor_clients.command_line.places import Place
+from engine.protocol import EditRequest, Effort
+
+_MESSAGE = "{message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dials:
+    """The options every command with an engine takes."""
+
+    effort: Effort = Effort.BALANCED
+    seed: int = 0
+    max_tokens: int | None = None
+    candidates: int | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One edit, to be made at many places."""
+
+    instruction: str | None = None  # None fills; "{message}" is what was found at the place
+    dials: Dials = field(default_factory=Dials)
+    single_line: bool | None = None  # None: as the place is
+    mends: bool = False  # keep only what leaves fewer syntax errors
+
+    def request(self, text: str, place: Place, *, language: str, path: str) -> EditRequest:
+        """Return the request for one place of a text.
+
+        Raises:
+            ConfigError: if an option is out of its bounds, or the place cannot be edited so.
+        """
+        single_line = self.single_line
+        if single_line is None:  # a rewrite is held to its old text, not to a number of lines
+            single_line = self.instruction is None and not re.search(r"[\r\n]", place.span.of(text))
+        instruction = self.instruction and self.instruction.replace(_MESSAGE, place.what)
+        return EditRequest(
+            text=text,
+            spans=(place.span,),
+            language=language,
+            path=os.fsencode(path).decode(errors="replace"),
+            instruction=instruction,
+            single_line=single_line,
+            **asdict(self.dials),
+        )
+
+    def rolled_again(self, times: int) -> Order:
+        """Return the order with another seed, for another answer."""
+        return replace(self, dials=replace(self.dials, seed=self.dials.seed + times))

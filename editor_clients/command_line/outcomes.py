@@ -1,0 +1,114 @@
+"""What became of each span and each file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from editor_clients.command_line.exits import Exit
+from editor_clients.command_line.files import UserFile
+from editor_clients.command_line.places import Place
+from engine.protocol import EditStats
+from grammars.span import Replacement, apply
+
+NO_STATS = EditStats(0, 0, 0, 0.0)
+
+
+class SpanStatus(StrEnum):
+    """How an edit of one span ended."""
+
+    EDITED = "edited"
+    UNCHANGED = "unchanged"  # the model would leave it as it is
+    INVALID = "invalid"  # what the model wrote did not validate
+    DECLINED = "declined"  # by the user
+    FAILED = "failed"  # the engine gave no answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanOutcome:
+    """One span, and the text it got. Offsets are those of the file before all edits."""
+
+    place: Place
+    status: SpanStatus
+    text: str = ""
+    reasons: tuple[str, ...] = ()
+    checked: bool = True
+    stats: EditStats = NO_STATS
+
+
+@dataclass(slots=True, kw_only=True)
+class FileOutcome:
+    """One file: its spans, its new text, and whether that was written."""
+
+    file: UserFile
+    language: str
+    spans: list[SpanOutcome] = field(default_factory=list[SpanOutcome])
+    written: bool = False
+    refusal: str = ""  # why it was not edited, not written or rolled back
+
+    @property
+    def text(self) -> str:
+        """The file's text with the edits made."""
+        return apply(self.file.text, self.replacements)
+
+    @property
+    def replacements(self) -> list[Replacement]:
+        """The edits made."""
+        made = (s for s in self.spans if s.status is SpanStatus.EDITED)
+        return [Replacement(s.place.span, s.text) for s in made]
+
+    @property
+    def is_flawed(self) -> bool:
+        """Whether the edit of a span did not succeed."""
+        return any(s.status in (SpanStatus.INVALID, SpanStatus.FAILED) for s in self.spans)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the edits change anything."""
+        return bool(self.replacements)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, in numbers."""
+
+    files: int = 0
+    changed: int = 0
+    written: int = 0
+    refused: int = 0
+    failed: int = 0
+    invalid: int = 0
+    edited: int = 0
+    spans: int = 0
+    skipped: int = 0  # files that could not be looked into
+    interrupted: bool = False
+    stats: EditStats = NO_STATS
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Count a file."""
+        self.files += 1
+        self.changed += outcome.is_changed
+        self.written += outcome.written
+        self.refused += bool(outcome.refusal)
+        for span in outcome.spans:
+            self.spans += 1
+            self.edited += span.status is SpanStatus.EDITED
+            self.invalid += span.status is SpanStatus.INVALID
+            self.failed += span.status is SpanStatus.FAILED
+            self.stats = sum_of(self.stats, span.stats)
+
+    def exit(self, *, check: bool) -> Exit:
+        """Return the exit code; a refusal counts more than an invalid result."""
+        if self.refused or self.failed or (check and self.changed):
+            return Exit.REFUSED
+        return Exit.INVALID if self.invalid else Exit.DONE
+
+
+def sum_of(a: EditStats, b: EditStats) -> EditStats:
+    """Add what two edits cost."""
+    return EditStats(
+        a.steps + b.steps,
+        a.forward_calls + b.forward_calls,
+        a.tokens + b.tokens,
+        a.seconds + b.seconds,
+    )

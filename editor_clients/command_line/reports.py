@@ -1,0 +1,159 @@
+"""What a run prints on standard output: diffs, JSON, SARIF; and the patch it leaves in a file.
+
+Schema 2 of the JSON. `--json` is one object, `{"schema", "files": [FILE…], "summary"}`;
+`--json=stream` is one object a line: `{"schema", "type": "file", …FILE}` as each file is done, at
+the end `{"schema", "type": "summary", …}`. Offsets count characters of the file before all edits, a
+byte order mark not among them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from editor_clients.command_line import diff, files, sarif
+from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, Tally
+from editor_clients.command_line.screen import Screen
+from grammars.lines import LineIndex
+
+JSON_SCHEMA = 2
+
+
+class Report(Protocol):
+    """Told of each file when its fate is known, and of the end, which may come early."""
+
+    def file(self, outcome: FileOutcome) -> None:
+        """Take a file."""
+        ...
+
+    def end(self, tally: Tally) -> None:
+        """Take the numbers of the run."""
+        ...
+
+
+def report_for(form: str, screen: Screen, context: int) -> Report:
+    """Return the report of a form: diff, json, stream or sarif."""
+    match form:
+        case "json":
+            return _Json(screen, context)
+        case "stream":
+            return _Stream(screen, context)
+        case "sarif":
+            return _Sarif(screen)
+        case _:
+            return _Diffs(screen, context)
+
+
+def changes_of(outcome: FileOutcome, context: int = 3) -> str:
+    """Return a file's edits as a unified diff."""
+    bom = outcome.file.bom
+    return diff.unified(
+        outcome.file.name, bom + outcome.file.text, bom + outcome.text, context=context
+    )
+
+
+class _Diffs:
+    def __init__(self, screen: Screen, context: int) -> None:
+        self._screen, self._context = screen, context
+
+    def file(self, outcome: FileOutcome) -> None:
+        self._screen.show_diff(changes_of(outcome, self._context))
+
+    def end(self, tally: Tally) -> None:
+        pass
+
+
+class _Json:
+    def __init__(self, screen: Screen, context: int) -> None:
+        self._screen, self._context = screen, context
+        self._files: list[dict[str, Any]] = []
+
+    def file(self, outcome: FileOutcome) -> None:
+        self._files.append(_file_as_json(outcome, self._context))
+
+    def end(self, tally: Tally) -> None:
+        whole = {"schema": JSON_SCHEMA, "files": self._files, "summary": _summary(tally)}
+        self._screen.out(json.dumps(whole) + "\n")
+
+
+class _Stream:
+    def __init__(self, screen: Screen, context: int) -> None:
+        self._screen, self._context = screen, context
+
+    def file(self, outcome: FileOutcome) -> None:
+        self._say("file", _file_as_json(outcome, self._context))
+
+    def end(self, tally: Tally) -> None:
+        self._say("summary", _summary(tally))
+
+    def _say(self, kind: str, values: dict[str, Any]) -> None:
+        self._screen.out(json.dumps({"schema": JSON_SCHEMA, "type": kind} | values) + "\n")
+
+
+class _Sarif:
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._results: list[dict[str, Any]] = []
+
+    def file(self, outcome: FileOutcome) -> None:
+        self._results += sarif.results(outcome)
+
+    def end(self, tally: Tally) -> None:
+        self._screen.out(json.dumps(sarif.log(self._results)) + "\n")
+
+
+class PatchFile:
+    """A file of all the diffs, which `git apply` takes in the folder it was made in."""
+
+    def __init__(self, name: str) -> None:
+        self._path = Path(name)
+        self._pieces: list[str] = []
+        if self._path.is_dir() or not self._path.absolute().parent.is_dir():
+            raise Stop(Exit.USAGE, f"{name}: cannot be written: there is no such folder")
+
+    def file(self, outcome: FileOutcome) -> None:
+        """Take a file's diff; one that was refused is left out."""
+        if not outcome.refusal:
+            self._pieces.append(changes_of(outcome))
+
+    def end(self, tally: Tally) -> None:
+        """Write the patch."""
+        try:
+            self._path.write_bytes("".join(self._pieces).encode())
+        except OSError as error:
+            raise Stop(Exit.REFUSED, f"{self._path}: {files.why(error)}") from error
+
+
+def _file_as_json(outcome: FileOutcome, context: int) -> dict[str, Any]:
+    lines = LineIndex(outcome.file.text)
+    return {
+        "file": outcome.file.name.encode(errors="replace").decode(),
+        "language": outcome.language,
+        "changed": outcome.is_changed,
+        "written": outcome.written,
+        "refusal": outcome.refusal,
+        "spans": [_span_as_json(span, lines) for span in outcome.spans],
+        "diff": changes_of(outcome, context),
+    }
+
+
+def _span_as_json(span: SpanOutcome, lines: LineIndex) -> dict[str, Any]:
+    return {
+        "start": span.place.span.start,
+        "end": span.place.span.end,
+        "line": lines.line_at(span.place.span.start) + 1,
+        "what": span.place.what,
+        "status": str(span.status),
+        "text": span.text,
+        "reasons": list(span.reasons),
+        "checked": span.checked,
+        **asdict(span.stats),
+    }
+
+
+def _summary(tally: Tally) -> dict[str, Any]:
+    numbers = asdict(tally)
+    return numbers | numbers.pop("stats")

@@ -1,0 +1,85 @@
+"""Symbols: the functions, methods and classes of a file, found by their names."""
+
+from __future__ import annotations
+
+from grammars.languages import language
+from grammars.lines import LineIndex
+from grammars.selection import DEFINITIONS, FUNCTIONS, body_of
+from grammars.span import Span
+from grammars.syntax import Node, SyntaxTree
+
+# A name bound to a function value: `const f = () => {}`.
+_BINDINGS = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
+_SYMBOLS = DEFINITIONS | {"type_spec"}
+
+
+def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
+    """Return the definitions with a name, whole but for decorators, indentation included.
+
+    The name is as written ("area") or with what holds it ("Shape.area"). None without a grammar.
+
+    Raises:
+        ParseTimeout: if the text takes too long to parse.
+    """
+    last = name.rpartition(".")[2]
+    known = language(language_id)
+    if known is None or not last or last not in text:
+        return ()
+    tree = SyntaxTree.parse(text, known)
+    lines = LineIndex(text)
+    # A class with its constructor of the same name is two definitions, the first holds the second.
+    return tuple(
+        _from_indentation(lines, node.span)
+        for node in tree.nodes()
+        if _defines(node, text, last) and f".{_path(node, text)}".endswith(f".{name}")
+    )
+
+
+def symbol_body(text: str, language_id: str, span: Span) -> Span | None:
+    """Return the body of a function that `find_symbol` found; None for what is no function."""
+    return body_of(text, language_id, Span(_code_start(text, span), span.end))
+
+
+def _defines(node: Node, text: str, name: str) -> bool:
+    if node.type in _BINDINGS:
+        value = node.field("value")
+        if value is None or value.type not in FUNCTIONS:
+            return False
+    elif node.type not in _SYMBOLS:
+        return False
+    return _name(node, text).rpartition("::")[2] == name
+
+
+def _name(node: Node, text: str) -> str:
+    """Return what a definition is called, "" if it has no name of its own."""
+    named: Node | None = node.field("name") or node.field("property")
+    if node.type == "impl_item":
+        named = node.field("type")
+    inner = node
+    while named is None:  # C: the name is the innermost declarator
+        declarator = inner.field("declarator")
+        if declarator is None:
+            named = None if inner.span == node.span else inner
+            break
+        inner = declarator
+    return named.span.of(text) if named else ""
+
+
+def _path(node: Node, text: str) -> str:
+    names = [_name(node, text)]
+    above = node.parent
+    while above:
+        if above.type in DEFINITIONS and (name := _name(above, text)):
+            names.append(name)
+        above = above.parent
+    return ".".join(reversed(names)).replace("::", ".")
+
+
+def _from_indentation(lines: LineIndex, span: Span) -> Span:
+    start = lines.span(lines.line_at(span.start)).start
+    before = lines.text[start : span.start]
+    return span if before.strip() else Span(start, span.end)
+
+
+def _code_start(text: str, span: Span) -> int:
+    return span.end - len(span.of(text).lstrip())

@@ -1,0 +1,40 @@
+import pytest
+
+from grammars.symbols import find_symbol, symbol_body
+
+PYTHON = """\
+class A:
+    @wrapped
+    def f(self):
+        \"\"\"Told.\"\"\"
+        return 1
+
+
+def f(): pass
+"""
+CASES = [
+    ("python", PYTHON, "A.f", ["    def f(self):"]),
+    ("python", PYTHON, "f", ["    def f(self):", "def f(): pass"]),
+    ("python", PYTHON, "A", ["class A:"]),
+    ("python", PYTHON, "self", []),
+    ("typescript", "const f = () => { return 1 };\n", "f", ["f = () => { return 1 }"]),
+    ("typescript", "const f = 1;\n", "f", []),
+    ("javascript", "class C { m() {} }\n", "C.m", ["m() {}"]),
+    ("c", "int *f(int a) { return 0; }\n", "f", ["int *f(int a) { return 0; }"]),
+    ("cpp", "void A::f() {}\n", "A.f", ["void A::f() {}"]),
+    ("rust", "impl Foo { fn bar() {} }\nfn bar() {}\n", "Foo.bar", ["fn bar() {}"]),
+    ("go", "package a\nfunc (x *T) M() {}\n", "M", ["func (x *T) M() {}"]),
+    ("java", "class A { int f() { return 1; } }\n", "A.f", ["int f() { return 1; }"]),
+    ("cobol", "f\n", "f", []),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "name", "expected"), CASES)
+def test_definitions_by_name(language, text, name, expected):
+    found = find_symbol(text, language, name)
+    assert [span.of(text).split("\n")[0] for span in found] == expected
+
+
+def test_the_body_of_a_function():
+    [span] = find_symbol(PYTHON, "python", "A.f")
+    assert symbol_body(PYTHON, "python", span).of(PYTHON) == "        return 1\n"
