@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
                 f"{', '.join(strangers)}: not the one installed with Diffill; "
                 "install Diffill by pipx or uv, so that no other package mixes in",
             )
-        code = _dispatch(_parser().parse_args(argv), open_engine)
+        argv = sys.argv[1:] if argv is None else argv
+        code = _dispatch(_parser().parse_args(argv), argv, open_engine)
         sys.stdout.flush()
         return int(code)
     except SystemExit as end:  # argparse: it has said why
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
         return code
 
 
-def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
+def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEngine | None) -> int:
     match args.command:
         case "fill" | "rewrite":
             from editor_clients.command_line import edit
@@ -88,6 +89,10 @@ def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
                 return models.show_list(_screen(args))
             act = {"pull": models.pull, "path": models.show_path, "remove": models.remove}
             return act[args.action](args.name, _screen(args))
+        case "eval":
+            from editor_clients.command_line import evaluation
+
+            return evaluation.run(argv[argv.index("eval") + 1 :], args.model)
         case "lsp":
             from lsp_server.main import run
 
@@ -130,6 +135,7 @@ class _Version(argparse.Action):
 
 def _parser() -> argparse.ArgumentParser:
     from editor_clients.command_line.targets import parse_lines, parse_range
+    from engine.evaluation.modes import add_arguments
 
     parser = argparse.ArgumentParser(
         prog="diffill",
@@ -186,6 +192,9 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("target", metavar="OUT.jsonl", help="id, text, verdict, …; - is stdout")
 
     commands.add_parser("demo", parents=[dials], help="make two edits of sample files, show them")
+    what = "score the fills of benchmark cases and held-out files, as one table"
+    add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
+
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
 
     models = commands.add_parser("model", help="the model files: list, pull, path, remove")

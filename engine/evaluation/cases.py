@@ -21,6 +21,7 @@ from grammars.lines import with_line_end
 
 _T = TypeVar("_T")
 _TASK = re.compile(r"HumanEval/\d+")
+_FIELDS = ("task_id", "prompt", "suffix", "canonical_solution", "test", "entry_point")
 _MARKS = re.compile(r"^humaneval-|(\.dev)?\.jsonl(\.gz)?$")
 
 
@@ -58,9 +59,7 @@ def read_cases(path: Path) -> list[Case]:
     cases: list[Case] = []
     for where, row in _rows(path):
         task_id, prompt, suffix, truth, test, entry_point = (
-            _text(row, field, where)
-            for field in ("task_id", "prompt", "suffix", "canonical_solution", "test")
-            + ("entry_point",)
+            _text(row, field, where) for field in _FIELDS
         )
         task = _TASK.search(task_id)
         cases.append(

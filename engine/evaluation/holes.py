@@ -55,5 +55,7 @@ def _is_fair(truth: str, kind: str) -> bool:
     return (
         len(truth) <= _MAX_CHARS
         and len(_VISIBLE.findall(truth)) >= 3
-        and (kind != "multi-line" or (len(lines) > 1 and all(map(str.strip, (lines[0], lines[-1])))))
+        and (
+            kind != "multi-line" or (len(lines) > 1 and all(map(str.strip, (lines[0], lines[-1]))))
+        )
     )

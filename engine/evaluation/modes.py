@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("diffill-eval"),
         metavar="DIR",
-        help="predictions.jsonl, with which a killed run goes on, and report.md (default: %(default)s)",
+        help="for predictions.jsonl, from which a killed run goes on, and report.md",
     )
     parser.add_argument("--model", help="a name of `diffill model list`, or a GGUF file")
 
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _modes(value: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
     if unknown := [name for name in names if name not in MODES]:
-        raise argparse.ArgumentTypeError(f"no mode {', '.join(unknown)}: there are {', '.join(MODES)}")
+        raise argparse.ArgumentTypeError(
+            f"no mode {', '.join(unknown)}: there are {', '.join(MODES)}"
+        )
     return names
 
 

@@ -44,6 +44,7 @@ class Sandbox:
     """Bubblewrap, known to work here; see `find_sandbox`."""
 
     bwrap: str
+    options: tuple[str, ...] = ()
     timeout_s: float = 10.0
     cpu_s: int = 5
     memory_bytes: int = 1 << 30
@@ -71,16 +72,15 @@ class Sandbox:
 
     def _command(self) -> list[str]:
         interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-        home = str(Path(sys.base_prefix).resolve())
+        home = Path(sys.base_prefix).resolve()
         command = [self.bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
-        command += ["--cap-drop", "ALL"]
+        command += ["--cap-drop", "ALL", *self.options]
         for folder in ("/usr", "/lib", "/lib64", "/lib32"):
             command += ["--ro-bind-try", folder, folder]
-        if not home.startswith("/usr/"):
-            command += ["--ro-bind", home, home]
-        command += ["--proc", "/proc", "--dev", "/dev"]
-        for folder in ("/dev/shm", "/dev", "/"):
-            command += ["--remount-ro", folder] if folder != "/dev/shm" else []
+        if not home.is_relative_to("/usr"):
+            command += ["--ro-bind", str(home), str(home)]
+        # A namespace begins with an empty disk in memory, open to writing unless told otherwise.
+        command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"]
         return [*command, "--chdir", "/", str(interpreter), "-I", "-B"]
 
 
@@ -93,10 +93,11 @@ def find_sandbox() -> Sandbox:
     bwrap = shutil.which("bwrap")
     if not bwrap:
         raise ConfigError(
-            "the cases' tests run what a model wrote, so they need bubblewrap (Linux): "
-            f"{_INSTALL}"
+            f"the cases' tests run what a model wrote, so they need bubblewrap (Linux): {_INSTALL}"
         )
-    sandbox = Sandbox(bwrap)
+    known = subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False)
+    newer = ("--unshare-user", "--disable-userns")  # since bubblewrap 0.8
+    sandbox = Sandbox(bwrap, newer if newer[1] in known.stdout + known.stderr else ())
     if not sandbox.passes("pass"):
         raise ConfigError(
             f"{bwrap} cannot open a sandbox here; it needs user namespaces, which this system or "
