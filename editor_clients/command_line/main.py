@@ -92,7 +92,8 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
         case "eval":
             from editor_clients.command_line import evaluation
 
-            return evaluation.run(argv[argv.index("eval") + 1 :], args.model)
+            arguments = argv[argv.index("eval") + 1 :]
+            return evaluation.run(arguments, [*args.cases, *args.held], args.model)
         case "lsp":
             from lsp_server.main import run
 

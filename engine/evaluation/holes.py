@@ -42,7 +42,8 @@ def _propose(kind: str, text: str, starts: list[int], rng: random.Random) -> Spa
     first = rng.randrange(len(starts) - 1)  # the last "line" follows the last line end
     start, end = starts[first], starts[first + 1]
     if kind == "line-tail":
-        places = [m.start() for m in _WORD_START.finditer(text, start, end - 1)]
+        words = (m.start() for m in _WORD_START.finditer(text, start, end - 1))
+        places = [place for place in words if text[start:place].strip()]
         return Span(rng.choice(places), end - 1) if places else None
     if kind == "multi-line":
         end = starts[min(first + rng.randint(2, _MAX_LINES), len(starts) - 1)]

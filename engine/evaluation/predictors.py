@@ -78,11 +78,16 @@ class Predictors:
         return Prediction(
             text=text,
             offered=offered,
-            tokens=len(self.tokenizer.encode(text)) + 1,
+            tokens=self._tokens(text, case),
             steps=control.steps,
             context_calls=control.forward_calls - control.steps,
             seconds=seconds,
         )
+
+    def _tokens(self, text: str, case: Case) -> int:
+        """Count a text and its end, which for a single line is its line end."""
+        body = text.removesuffix("\n") if case.single_line else text
+        return len(self.tokenizer.encode(body)) + 1
 
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""

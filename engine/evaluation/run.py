@@ -11,18 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import engine
 import grammars
+from engine.catalogue import resolve_local
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation.cases import Case, read_cases, read_held, spread
 from engine.evaluation.modes import CAUSAL, FIXED_TOKENS, MODES
-from engine.evaluation.predictors import Predictors
 from engine.evaluation.records import Record, Records
 from engine.evaluation.report import markdown
 from engine.evaluation.sandbox import Sandbox, find_sandbox
 from engine.evaluation.scores import edit_similarity, is_exact, parses
 from engine.protocol import Effort
+
+if TYPE_CHECKING:
+    from engine.evaluation.predictors import Predictors
 
 
 def evaluate(args: Namespace) -> str:
@@ -32,11 +36,12 @@ def evaluate(args: Namespace) -> str:
         EngineError: for cases, a sandbox, a model or an adapter that cannot be used.
     """
     cases = _cases(args.cases, args.held, args.limit, args.seed)
-    sandbox = find_sandbox() if any(case.test for case in cases) else None
-    from engine.catalogue import resolve_local
+    sandbox = find_sandbox() if any(case.test is not None for case in cases) else None
+    local = resolve_local(args.model)
+    # Torch: what is refused above is refused at once.
+    from engine.evaluation.predictors import Predictors
     from engine.loading import load_model, shipped_adapter
 
-    local = resolve_local(args.model)
     adapter = _adapter(args.adapter) if args.adapter else shipped_adapter(local)
     modes = args.mode or (MODES if adapter else CAUSAL[:1])
     records = Records(args.out / "predictions.jsonl")

@@ -26,7 +26,7 @@ def test_demo_shows_both_edits_and_writes_nothing(diffill):
 
 
 def test_help_of_every_command(diffill):
-    for command in ("fill", "rewrite", "batch", "demo", "lsp", "model", "doctor"):
+    for command in ("fill", "rewrite", "batch", "demo", "eval", "lsp", "model", "doctor"):
         done = diffill(command, "--help")
         assert (done.code, done.err) == (0, "")
     assert diffill().code == 2
