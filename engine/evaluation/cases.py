@@ -109,6 +109,7 @@ def read_held(path: Path, seed: int) -> list[Case]:
             )
             for hole in holes(text, random.Random(f"{seed}:{package}:{file}"))
         ]
+    cases.sort(key=lambda case: case.id.rpartition(":")[2])  # so that a spread has all kinds alike
     return _checked(cases, path)
 
 

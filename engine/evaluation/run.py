@@ -103,7 +103,8 @@ class _Work:
             passed=passed,
             exact=made.offered and is_exact(made.text, case.truth),
             similarity=edit_similarity(made.text, case.truth),
-            parses=parses(case.prefix, made.text, case.suffix, case.language),
+            parses=bool(made.text.strip())
+            and parses(case.prefix, made.text, case.suffix, case.language),
             tokens=made.tokens,
             steps=made.steps,
             context_calls=made.context_calls,

@@ -83,6 +83,8 @@ def test_held_out_files_by_name_or_path_with_their_language(tmp_path):
     for case in cases:
         assert case.prefix + case.truth + case.suffix == SOURCE
         assert case.test is None
+    kinds = {case.id.rpartition(":")[2] for case in spread(cases, 3, seed=0)}
+    assert kinds == {"single-line", "line-tail", "multi-line"}
     assert read_held(path, seed=0) == cases
     assert read_held(path, seed=1) != cases
 
