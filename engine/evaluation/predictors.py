@@ -85,9 +85,13 @@ class Predictors:
         )
 
     def _tokens(self, text: str, case: Case) -> int:
-        """Count a text and its end, which for a single line is its line end."""
-        body = text.removesuffix("\n") if case.single_line else text
-        return len(self.tokenizer.encode(body)) + 1
+        """Count a text and its end, which for a single line is its line end.
+
+        A line end is often one token with what stands before it, as in "):\\n".
+        """
+        if case.single_line:
+            return len(self.tokenizer.encode(text.removesuffix("\n") + "\n"))
+        return len(self.tokenizer.encode(text)) + 1
 
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""
