@@ -85,9 +85,9 @@ class Predictors:
         )
 
     def _tokens(self, text: str, case: Case) -> int:
-        """Count a text and its end, which for a single line is its line end.
+        r"""Count a text and its end, which for a single line is its line end.
 
-        A line end is often one token with what stands before it, as in "):\\n".
+        A line end is often one token with what stands before it, as in "):\n".
         """
         if case.single_line:
             return len(self.tokenizer.encode(text.removesuffix("\n") + "\n"))
