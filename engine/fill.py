@@ -89,13 +89,26 @@ class Filler:
             return self._sequential(cache, shape, max_tokens, adapted, pick, control)
 
         if self._decoding is Decoding.PARALLEL:
-            yield self._denoised(cache, shape, effort, max_tokens, control)
+            limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
+            start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
+            yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
             yield sequential(adapted, greedy)
         if adapted:
             yield sequential(False, greedy)
         for number in itertools.count():
             yield sequential(adapted, sampler(_TEMPERATURE, seed + number))
+
+    def on_canvas(
+        self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
+    ) -> Draft:
+        """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
+        context = Context(shape.prefix, shape.suffix).tokens(
+            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+        )
+        cache = self._model.new_cache(len(context) + length + 1)
+        encode_context(self._model, context, cache, control)
+        return self._denoised(cache, shape, effort, length, length, control)
 
     def _sequential(
         self,
@@ -135,14 +148,13 @@ class Filler:
         cache: Cache,
         shape: HoleShape,
         effort: EffortConfig,
-        max_tokens: int,
+        start: int,
+        limit: int,
         control: Control,
     ) -> Draft:
         """Denoise a canvas; where no void ends it, double the canvas and keep what is committed."""
         denoiser = FimDenoiser(self._model, cache, self._sentinel)
-        limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
-        start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
-        canvas = Canvas.blank(min(start, limit), self._void)
+        canvas = Canvas.blank(start, self._void)
         step: DenoiseStep | None = None
         while True:
             control.check()

@@ -35,6 +35,28 @@ def load_editor(
         EngineError: with the reason and the remedy.
     """
     local = resolve_local(model)
+    adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
+    transformer, tokenizer = load_model(local, report, adapter, precision)
+    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+
+
+def shipped_adapter(local: LocalModel) -> Path | None:
+    """Return the adapter that comes with Diffill for a model, None if there is none."""
+    adapter = ADAPTERS / f"{local.entry.name}.safetensors"
+    return adapter if adapter.exists() else None
+
+
+def load_model(
+    local: LocalModel,
+    report: Callable[[str, float], None],
+    adapter: Path | None,
+    precision: str = "int8",
+) -> tuple[Transformer, Tokenizer]:
+    """Load a model's parts, with an adapter or without.
+
+    Raises:
+        EngineError: with the reason and the remedy.
+    """
     if precision == "int8":
         weights = _packed(local, report)
         tokenizer = Tokenizer(weights.vocabulary)
@@ -44,12 +66,11 @@ def load_editor(
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
     transformer = Transformer(weights)
-    adapter = ADAPTERS / f"{local.entry.name}.safetensors"
-    if decoding is not Decoding.BASE and adapter.exists():
+    if adapter:
         report("reading the adapter", 0.95)
         load_adapter(transformer, adapter, local.entry.sha256)
     report("ready", 1.0)
-    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+    return transformer, tokenizer
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     batch.add_argument("source", metavar="IN.jsonl", help="id, prefix, suffix, …; - is stdin")
     batch.add_argument("target", metavar="OUT.jsonl", help="id, text, verdict, …; - is stdout")
     commands.add_parser("demo", parents=[dials], help="make two edits of sample files, show them")
+    _add_eval(commands)
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
     _add_model(commands, manners)
     _add_doctor(commands, model)
@@ -99,6 +100,13 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
     return model, manners, dials
+
+
+def _add_eval(commands: Commands) -> None:
+    from engine.evaluation.modes import add_arguments
+
+    what = "score the fills of benchmark cases and held-out files, as one table"
+    add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
 
 
 def _add_fill(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
                 f"{', '.join(strangers)}: not the one installed with Diffill; "
                 "install Diffill by pipx or uv, so that no other package mixes in",
             )
-        code = _dispatch(arguments.parser().parse_args(argv), open_engine)
+        argv = sys.argv[1:] if argv is None else argv
+        code = _dispatch(arguments.parser().parse_args(argv), argv, open_engine)
         sys.stdout.flush()
         return int(code)
     except SystemExit as end:  # argparse: it has said why
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
         return code
 
 
-def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
+def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEngine | None) -> int:
     match args.command:
         case "fill" | "rewrite" | "repair":
             from editor_clients.command_line import calls, refactor
@@ -87,6 +88,11 @@ def _dispatch(args: argparse.Namespace, open_engine: OpenEngine | None) -> int:
 
             print(shtab.complete(arguments.parser(), shell=args.shell))
             return Exit.DONE
+        case "eval":
+            from editor_clients.command_line import evaluation
+
+            options = argv[argv.index("eval") + 1 :]
+            return evaluation.run(options, [*args.cases, *args.held], args.model)
         case "lsp":
             from lsp_server.main import run
 

@@ -27,7 +27,7 @@ def test_demo_shows_both_edits_and_writes_nothing(diffill):
 
 def test_help_of_every_command(diffill):
     commands = ("fill", "rewrite", "repair", "holes", "undo", "batch", "demo", "lsp", "model")
-    for command in (*commands, "doctor"):
+    for command in (*commands, "doctor", "eval"):
         done = diffill(command, "--help")
         assert (done.code, done.err) == (0, "")
     assert diffill().code == 2

@@ -1,0 +1,1 @@
+"""How good the fills are, measured: cases, decoders, a sandbox for the tests, scores, a report."""

@@ -1,0 +1,77 @@
+"""The names of what is compared, and the arguments that choose; loads nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+FIXED_TOKENS = 64
+# One token a pass: the frozen base, which is the autoregressive floor, and with the adapter.
+CAUSAL = ("base", "sequential")
+# A canvas denoised: of a length that is found, of FIXED_TOKENS, of the true length.
+DENOISED = ("fixed", "oracle")
+MODES = (*CAUSAL, "parallel", *DENOISED)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what an evaluation takes; the module and `diffill eval` share it."""
+    parser.add_argument(
+        "cases",
+        nargs="*",
+        type=Path,
+        metavar="CASES.jsonl.gz",
+        help="files of HumanEval-Infilling; their tests run in bubblewrap",
+    )
+    parser.add_argument(
+        "--held",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE.jsonl",
+        help="sources to make holes in: package, path, text",
+    )
+    parser.add_argument(
+        "--mode",
+        type=_modes,
+        metavar="A,B,…",
+        help=f"of {', '.join(MODES)} (default: all that the adapter allows)",
+    )
+    parser.add_argument("--limit", type=_positive, metavar="N", help="at most N cases a set")
+    parser.add_argument("--seed", type=_natural, default=0, help="which cases, and what is drawn")
+    parser.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    parser.add_argument("--raw", action="store_true", help="first drafts: no gate, no second try")
+    parser.add_argument("--adapter", metavar="FILE", help="instead of the shipped one; or none")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("diffill-eval"),
+        metavar="DIR",
+        help="for predictions.jsonl, from which a killed run goes on, and report.md",
+    )
+    parser.add_argument("--model", help="a name of `diffill model list`, or a GGUF file")
+
+
+def _modes(value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    if unknown := [name for name in names if name not in MODES]:
+        raise argparse.ArgumentTypeError(
+            f"no mode {', '.join(unknown)}: there are {', '.join(MODES)}"
+        )
+    return names
+
+
+def _positive(value: str) -> int:
+    number = _natural(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return number
+
+
+def _natural(value: str) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a whole number") from None
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{value} is less than 0")
+    return number

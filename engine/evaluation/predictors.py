@@ -1,0 +1,141 @@
+"""The decoders under comparison, each a function from a case to a fill and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.config import EFFORTS, Decoding
+from engine.control import Control
+from engine.edit import Editor
+from engine.errors import ConfigError, DeadlineExceeded
+from engine.evaluation.cases import Case
+from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
+from engine.evaluation.scores import first_line
+from engine.family import Family
+from engine.fill import CANVAS_BUCKETS, Filler
+from engine.model import Transformer
+from engine.protocol import EditRequest, Effort
+from engine.stopping import HoleShape
+from engine.tokenizer import Tokenizer
+from grammars.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A fill; refused ones are not offered to the user. `tokens` are the text's and its end.
+
+    `steps` are the forward calls of decoding, `context_calls` those that read prefix and suffix.
+    """
+
+    text: str
+    offered: bool
+    tokens: int
+    steps: int
+    context_calls: int
+    seconds: float
+
+
+# Fills a case under a control, which counts; returns the text and whether it would be offered.
+Predictor = Callable[[Case, Control], tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictors:
+    """One loaded model under every mode."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+    family: Family
+    effort: Effort
+    seed: int
+    raw: bool  # first drafts alone: no syntax gate, no other indentation or cut, no further try
+
+    def of(self, mode: str) -> Predictor:
+        """Return a mode's predictor.
+
+        Raises:
+            ConfigError: if the mode needs an adapter and there is none.
+        """
+        if mode not in CAUSAL and not self.model.has_adapter:
+            raise ConfigError(f"mode {mode} needs an adapter: there is none")
+        if mode in DENOISED:
+            return self._on_canvas(mode)
+        decoding = Decoding(mode)
+        return self._first_draft(decoding) if self.raw else self._edited(decoding)
+
+    def predict(self, mode: str, case: Case) -> Prediction:
+        """Fill a case; out of time, it is as in the editor: nothing is offered."""
+        fill = self.of(mode)
+        control = Control(EFFORTS[self.effort].deadline_s)
+        try:
+            text, offered = fill(case, control)
+        except DeadlineExceeded:
+            text, offered = "", False
+        seconds = control.seconds
+        if case.single_line:
+            text = first_line(text)
+        return Prediction(
+            text=text,
+            offered=offered,
+            tokens=self._tokens(text, case),
+            steps=control.steps,
+            context_calls=control.forward_calls - control.steps,
+            seconds=seconds,
+        )
+
+    def _tokens(self, text: str, case: Case) -> int:
+        r"""Count a text and its end, which for a single line is its line end.
+
+        A line end is often one token with what stands before it, as in "):\n".
+        """
+        if case.single_line:
+            return len(self.tokenizer.encode(text.removesuffix("\n") + "\n"))
+        return len(self.tokenizer.encode(text)) + 1
+
+    def _edited(self, decoding: Decoding) -> Predictor:
+        """As users get it: through the editor, with its gate and its further tries."""
+        editor = Editor(self.model, self.tokenizer, self.family, decoding)
+
+        def fill(case: Case, control: Control) -> tuple[str, bool]:
+            request = EditRequest(
+                text=case.prefix + case.suffix,
+                spans=(Span(len(case.prefix), len(case.prefix)),),
+                language=case.language,
+                single_line=case.single_line,
+                effort=self.effort,
+                candidates=1,
+                seed=self.seed,
+            )
+            best = editor.edit(request, control).best
+            return best.replacements[0].text, best.verdict.ok
+
+        return fill
+
+    def _first_draft(self, decoding: Decoding) -> Predictor:
+        filler = Filler(self.model, self.tokenizer, self.family, decoding)
+        effort = EFFORTS[self.effort]
+
+        def fill(case: Case, control: Control) -> tuple[str, bool]:
+            tries = filler.tries(_shape(case), effort, effort.max_fill, self.seed, control)
+            return next(tries).text, True
+
+        return fill
+
+    def _on_canvas(self, mode: str) -> Predictor:
+        """Denoise one canvas whose length is given: the same for all, or the true one."""
+        filler = Filler(self.model, self.tokenizer, self.family, Decoding.PARALLEL)
+
+        def fill(case: Case, control: Control) -> tuple[str, bool]:
+            length = FIXED_TOKENS
+            if mode == "oracle":
+                true = len(self.tokenizer.encode(case.truth)) + 1
+                length = min(true, CANVAS_BUCKETS[-1])
+            effort = EFFORTS[self.effort]
+            return filler.on_canvas(_shape(case), effort, length, control).text, True
+
+        return fill
+
+
+def _shape(case: Case) -> HoleShape:
+    return HoleShape(case.prefix, case.suffix, "", case.single_line)

@@ -1,0 +1,77 @@
+import pytest
+import tiny
+
+from engine.adapter import load_adapter
+from engine.errors import ConfigError
+from engine.evaluation.cases import Case
+from engine.evaluation.modes import MODES
+from engine.evaluation.predictors import Predictors
+from engine.protocol import Effort
+
+
+@pytest.fixture
+def predictors(tmp_path):
+    def make(*, adapted=True, raw=False):
+        model = tiny.transformer()
+        if adapted:
+            tensors = tiny.adapter_tensors(model.config)
+            load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
+        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, raw)
+
+    return make
+
+
+def case(truth="    return 1\n", *, single_line=True):
+    return Case("s", "1", "t", "def f():\n", "\n", truth, "python", single_line)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_fills_and_counts(predictors, mode, raw):
+    made = predictors(raw=raw).predict(mode, case())
+    assert "\n" not in made.text.rstrip("\n")
+    # A token a byte, and the line end is the end.
+    assert made.tokens == len(made.text.removesuffix("\n").encode()) + 1
+    assert made.steps >= 1
+    assert made.context_calls == 1
+    assert made.seconds > 0
+
+
+def test_a_fill_is_the_same_again(predictors):
+    for mode in MODES:
+        first, second = (predictors().predict(mode, case()) for _ in range(2))
+        assert (first.text, first.steps) == (second.text, second.steps)
+
+
+def test_the_editor_tries_again_and_raw_does_not(predictors):
+    """What a random model writes is no Python: the gate refuses it, and tries go on."""
+    edited = predictors().predict("sequential", case(single_line=False))
+    raw = predictors(raw=True).predict("sequential", case(single_line=False))
+    assert not edited.offered
+    assert raw.offered
+    assert edited.steps > raw.steps
+
+
+def test_the_oracle_canvas_has_the_true_length(predictors, monkeypatch):
+    from engine import fill
+
+    seen = []
+    real = fill.Canvas.blank.__func__
+
+    def blank(cls, length, void):
+        seen.append(length)
+        return real(cls, length, void)
+
+    monkeypatch.setattr(fill.Canvas, "blank", classmethod(blank))
+    truth = "    return 12\n"
+    predictors().predict("oracle", case(truth))
+    predictors().predict("fixed", case(truth))
+    assert seen == [len(tiny.tokenizer().encode(truth)) + 1, 64]
+
+
+def test_without_an_adapter_there_is_no_canvas(predictors):
+    plain = predictors(adapted=False)
+    for mode in ("parallel", "fixed", "oracle"):
+        with pytest.raises(ConfigError, match="needs an adapter"):
+            plain.of(mode)
+    assert plain.predict("base", case()).steps >= 1
