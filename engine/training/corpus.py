@@ -80,8 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tokenizer",
         metavar="MODEL",
-        help="count tokens with this model's tokenizer: a GGUF file or a name of the catalogue "
-        "(default: the default model, if it is on this machine)",
+        help="count tokens, too, with the tokenizer of this model: a GGUF file or a name of the "
+        "catalogue (takes longer than all else)",
     )
     parser.add_argument(
         "--python-share", type=float, default=0.7, help="Python's share of the text (0.7)"
@@ -135,11 +135,11 @@ def _packages(args: argparse.Namespace, downloads: Path) -> list[sources.Package
 
 
 def _token_counter(model: str | None) -> CountTokens | None:
+    if model is None:
+        return None
     path = catalogue.find(model)
     if path is None:
-        if model:
-            raise ConfigError(f"--tokenizer {model}: that model is not on this machine")
-        return None
+        raise ConfigError(f"--tokenizer {model}: that model is not on this machine")
     from engine.checkpoint import Checkpoint  # torch: not for --help
     from engine.tokenizer import Tokenizer
 

@@ -7,9 +7,9 @@ from importlib.metadata import Distribution
 
 PERMISSIVE = frozenset(
     (
-        "0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC0-1.0 HPND ISC MIT MIT-0 PSF-2.0 "
-        "Python-2.0 Unlicense Zlib"
-    ).split()
+        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "HPND"),
+        *("ISC", "MIT", "MIT-0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib"),
+    )
 )
 
 # What older metadata says instead of an identifier, in lower case.
@@ -32,8 +32,9 @@ _OLD_NAMES = {
 _UNKNOWN = "unknown"
 
 _COPYLEFT = re.compile(
-    r"GNU (Lesser |Library |Affero )?General Public|Mozilla Public License|\bL?A?GPL\b|Eclipse Public"
-    r"|SPDX-License-Identifier:[^\n]*(GPL|MPL|EPL|CDDL)|All rights reserved\. NVIDIA|PROPRIETARY",
+    r"GNU (Lesser |Library |Affero )?General Public|Mozilla Public License|\bL?A?GPL\b"
+    r"|Eclipse Public License|SPDX-License-Identifier:[^\n]*(GPL|MPL|EPL|CDDL)"
+    r"|All rights reserved\. NVIDIA|PROPRIETARY",
 )
 
 

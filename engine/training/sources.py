@@ -26,10 +26,10 @@ from engine.training import licences
 
 _MOST_PINS = 40
 _DOWNLOAD_S = 900
-_WHEEL_TAGS = (
-    ("--python-version", "3.11", "--implementation", "cp")
-    + ("--abi", "cp311", "--abi", "abi3", "--abi", "none")
-    + tuple(f"--platform={p}_x86_64" for p in ("manylinux_2_28", "manylinux_2_27", "manylinux2014"))
+_WHEEL_TAGS = (  # the same wheel on every machine: it is read, not run
+    *("--python-version", "3.11", "--implementation", "cp"),
+    *("--abi", "cp311", "--abi", "abi3", "--abi", "none"),
+    *(f"--platform=manylinux{glibc}_x86_64" for glibc in ("_2_28", "_2_27", "_2_24", "2014")),
 )
 
 # A file's path within its package, and how to read it.
