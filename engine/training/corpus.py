@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -262,7 +263,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> None:
-    partial = path.with_name(path.name + ".partial")  # what has its own name is whole
+    # What has its own name is whole; another run on the same folder has partial files of its own.
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -270,7 +272,7 @@ def _write(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) ->
 
 
 def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text, "utf-8")
     partial.replace(path)
 

@@ -55,14 +55,14 @@ def is_permissive(expression: str) -> bool:
 def licence_of(distribution: Distribution) -> str:
     """Return an installed distribution's licence as an SPDX expression, "unknown" if it is none."""
     metadata = distribution.metadata
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
+    if expression := metadata.get_all("License-Expression"):
+        return str(expression[0])
     classifiers = [
         str(line).rpartition(" :: ")[2]
         for line in metadata.get_all("Classifier") or []
         if str(line).startswith("License :: ") and str(line) != "License :: OSI Approved"
     ]
-    stated = classifiers or [str(metadata.get("License") or _UNKNOWN)]
+    stated = classifiers or [str(line) for line in metadata.get_all("License") or [_UNKNOWN]]
     names = {_OLD_NAMES.get(name.strip().lower(), _UNKNOWN) for name in stated}
     return _UNKNOWN if _UNKNOWN in names else " AND ".join(sorted(names))
 

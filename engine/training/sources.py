@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
@@ -80,12 +80,10 @@ class Pin:
         archive = downloads / f"{self.registry}-{re.sub(r'[^a-z0-9.+-]+', '_', self.name)}"
         archive = archive.with_name(f"{archive.name}-{self.sha256[:12]}")
         if not archive.is_file():
+            downloads.mkdir(parents=True, exist_ok=True)
             # What has its own name is whole: it comes out of `incoming` when it is checked.
-            incoming = downloads / "incoming"
-            shutil.rmtree(incoming, ignore_errors=True)
-            incoming.mkdir(parents=True)
-            self._download(incoming).replace(archive)
-            shutil.rmtree(incoming)
+            with tempfile.TemporaryDirectory(prefix="incoming-", dir=downloads) as incoming:
+                self._download(Path(incoming)).replace(archive)
         return archive
 
     def _download(self, incoming: Path) -> Path:
@@ -200,7 +198,8 @@ def _pin(table: dict[str, Any]) -> Pin:
         raise ConfigError(f"pinned package {name}: registry must be one of {', '.join(_COMMANDS)}")
     if not licences.is_permissive(table["licence"]):
         raise ConfigError(f"pinned package {name}: {table['licence']} is not a permissive licence")
-    return Pin(**{**table, "only": tuple(table.get("only", [""]))})
+    texts = {field: str(value) for field, value in table.items() if field != "only"}
+    return Pin(**texts, only=tuple(map(str, table.get("only", [""]))))
 
 
 def installed() -> list[Package]:
