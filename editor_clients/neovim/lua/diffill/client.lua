@@ -76,7 +76,9 @@ function M.with(buf, callback)
       return true
     end,
   })
-  id = vim.lsp.start(config, { bufnr = buf })
+  local root = config.root_dir
+  if type(root) ~= "string" then root = vim.fs.root(buf, config.root_markers or {}) end
+  id = vim.lsp.start(vim.tbl_extend("force", config, { root_dir = root }), { bufnr = buf })
   if not id then
     vim.api.nvim_del_autocmd(waiting)
     notice("the language server did not start", vim.log.levels.ERROR)

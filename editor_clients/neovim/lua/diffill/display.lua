@@ -5,6 +5,23 @@ local M = {}
 ---A piece of text and its highlight group, "" for none.
 ---@alias diffill.Chunk [string, string]
 
+---@param text string
+---@return string
+local function printable(text)
+  if not text:find("[^\32-\126]") then return text end
+  local parts = {} ---@type string[]
+  for _, character in ipairs(vim.fn.split(text, "\\zs")) do
+    local base = vim.fn.strcharpart(character, 0, 1)
+    local marks = character:sub(#base + 1)
+    local shown = vim.fn.strtrans(base)
+    -- A mark with nothing to sit on gets a cell of its own.
+    if marks ~= "" and shown ~= base then marks = " " .. marks end
+    if vim.fn.strcharlen("x" .. base) == 1 then shown = " " .. shown end
+    parts[#parts + 1] = shown .. marks
+  end
+  return table.concat(parts)
+end
+
 ---Tabs become spaces and unprintable characters what Neovim shows for them; virtual text has
 ---neither. The current buffer's 'tabstop' counts.
 ---@param text string without line ends
@@ -19,7 +36,7 @@ function M.expand(text, column)
       parts[#parts + 1] = (" "):rep(width)
       column = column + width
     end
-    part = vim.fn.strtrans(part)
+    part = printable(part)
     parts[#parts + 1] = part
     column = column + vim.fn.strdisplaywidth(part, column)
   end

@@ -42,7 +42,8 @@ function M.rest(suggestion, line, cursor)
   if not at or rest:sub(1, to):find("\n", 1, true) then
     if behind ~= "" then return nil end
   end
-  -- Nor could it show an accent put on a character of the buffer.
+  -- Nor could it show an accent put on a character of the buffer, or taken off one.
+  if composes(line, cursor + 1) or composes(line, last + 1) then return nil end
   local result = line:sub(1, cursor) .. rest .. tail
   local joints = { cursor + 1, cursor + at, cursor + to + 1, cursor + #rest + 1 }
   for _, joint in ipairs(joints) do
