@@ -198,12 +198,20 @@ def test_what_is_shown_is_what_is_inserted(editor, seed):
         editor.wait_seen("textDocument/inlineCompletion", before + 1)
         editor.wait("vim.tbl_isempty(vim.lsp.get_clients()[1].requests)")
         ghost = editor.screen()
-        rest = editor.lua("return require('diffill').accept()")
-        if not rest:
+        editor.script(items=[])  # its range is that of the text before anything is accepted
+        result = head + text.replace("\r\n", "\n") + tail
+        amount = pick.choice(["all", "word", "line"])
+        if not editor.lua("return require('diffill').accept(...)", amount):
             assert editor.text == f"above\n{line}\nbelow\n"
             continue
         shown += 1
-        result = head + text.replace("\r\n", "\n") + tail
-        assert editor.text == f"above\n{result}\nbelow\n"
-        assert ghost == editor.screen(), (head, typed, behind, tail, text)
+        while editor.lua(f"return {SHOWN}"):
+            assert amount != "all"
+            assert ghost == editor.screen(), (head, typed, behind, tail, text)
+            assert editor.lua("return require('diffill').accept(...)", amount)
+        if editor.text == f"above\n{result}\nbelow\n":
+            assert ghost == editor.screen(), (head, typed, behind, tail, text)
+        else:  # half a character is not shown, so not offered
+            assert amount != "all"
+            assert "\u0301" in result
     assert shown > 5

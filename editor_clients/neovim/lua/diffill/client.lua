@@ -21,11 +21,17 @@ function M.capabilities()
   }
 end
 
+---@param command lsp.Command
+---@param context { bufnr: integer }
+local function start(command, context)
+  require("diffill.session").start(context.bufnr, command.command, command.arguments[1])
+end
+
+---What the server's code actions and lenses run.
 ---@type table<string, fun(command: lsp.Command, context: table)>
 M.commands = {
-  ["diffill.fill"] = function(command, context)
-    require("diffill.session").start(context.bufnr, command.command, command.arguments[1])
-  end,
+  ["diffill.fill"] = start,
+  ["diffill.fillAll"] = start,
   ["diffill.rewrite"] = function(command, context)
     require("diffill.session").rewrite(context.bufnr, command.arguments[1])
   end,
