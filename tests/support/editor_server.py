@@ -1,4 +1,4 @@
-"""A language server that answers an editor by script: no model, no state but the documents' versions.
+"""A language server that answers an editor by script: no model, no documents but their versions.
 
 The notification `test/script` says how to answer from now on:
     items    the items of an inline completion

@@ -1,8 +1,7 @@
 """Edits asked for by the user, with a preview: shown, accepted, rejected, stale, cancelled."""
 
 import pytest
-
-from tests.editors.neovim.conftest import edit
+from neovim_editor import edit
 
 TEXT = "def one():\n    pass\n\n\ndef two():\n    pass\n"
 FILLED = "def one():\n    return 1\n\n\ndef two():\n    return 2\n"
@@ -61,7 +60,9 @@ def test_what_was_typed_before_is_an_undo_step_of_its_own(opened):
     opened.script(edits=[edit(6, 0, 7, 0, "last = 2\n")])
     # In one go, as from a map: nothing but the plugin tells the steps apart.
     opened.lua("vim.api.nvim_buf_set_lines(0, -1, -1, true, { 'last = 1' })")
-    opened.lua("require('diffill').fill_all() vim.wait(9000, function() return require('diffill').accept() end)")
+    opened.lua("""
+        require("diffill").fill_all()
+        vim.wait(9000, function() return require("diffill").accept() end)""")
     assert opened.text == TEXT + "last = 2\n"
     opened.nvim.command("undo")
     assert opened.text == TEXT + "last = 1\n"

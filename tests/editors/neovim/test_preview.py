@@ -1,8 +1,7 @@
 """The live view: what the screen shows while an edit is made."""
 
 import pytest
-
-from tests.editors.neovim.conftest import edit
+from neovim_editor import edit
 
 TEXT = "def one():\n\tpass  # é\n\nlast = 1\n"
 
@@ -29,7 +28,7 @@ def opened(editor):
 def watch(editor, *frames):
     editor.script(frames=list(frames), edits=[edit(1, 1, 1, 5, "return 1")], hold=True)
     editor.nvim.command("Diffill fill")
-    editor.wait("#vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace('diffill.preview'), 0, -1, {}) > 0")
+    editor.wait(f"{marks('preview')} > 0")
 
 
 def groups(editor, row):

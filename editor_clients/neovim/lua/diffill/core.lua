@@ -40,8 +40,8 @@ function M.accept(buf, amount)
       if type(text) ~= "string" or not range then return item end
       local col = vim.api.nvim_win_get_cursor(0)[2]
       local typed = math.max(col - range.start_col, 0)
-      local rest = { before = text:sub(typed + 1), behind = "", after = "" }
-      item.insert_text = text:sub(1, typed) .. suggestions.take(rest, amount)
+      local rest = { before = "", behind = "", after = text:sub(typed + 1) }
+      item.insert_text = text:sub(1, typed) .. (suggestions.take(rest, amount))
       return item
     end,
   })

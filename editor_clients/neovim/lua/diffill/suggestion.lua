@@ -54,21 +54,29 @@ end
 
 ---@alias diffill.Amount "all"|"word"|"line"
 
+---@param text string
+---@return string
+local function first_word(text)
+  local space = text:match("^%s*")
+  local word = vim.fn.matchstr(text:sub(#space + 1), [[^\%(\k\+\|\%(\k\@!\S\)\+\)]])
+  local found = space .. word
+  return found ~= "" and found or text
+end
+
+---What to put at the cursor; there is always something new in it.
 ---@param rest diffill.Rest
 ---@param amount diffill.Amount
----@return string text to put at the cursor
+---@return string text
 ---@return integer replaced how many bytes behind the cursor it replaces
 function M.take(rest, amount)
-  local whole = rest.before .. rest.behind .. rest.after
-  local length = #whole
+  local before, behind, after = rest.before, rest.behind, rest.after
+  if amount == "word" and before ~= "" then return first_word(before), 0 end
   if amount == "word" then
-    length = vim.fn.matchend(whole, [[^\_s*\%(\k\+\|\%(\k\@!\S\)\+\)\?]])
+    after = first_word(after)
   elseif amount == "line" then
-    length = #whole:match("^\n?[^\n]*")
+    after = after:match(before ~= "" and "^[^\n]*" or "^\n?[^\n]*")
   end
-  if length <= #rest.before and length > 0 then return whole:sub(1, length), 0 end
-  length = math.max(length, #rest.before + #rest.behind)
-  return whole:sub(1, length), #rest.behind
+  return before .. behind .. after, #behind
 end
 
 return M
