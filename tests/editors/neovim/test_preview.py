@@ -1,7 +1,7 @@
 """The live view: what the screen shows while an edit is made."""
 
 import pytest
-from neovim_editor import edit
+from neovim_editor import edit, marks
 
 TEXT = "def one():\n\tpass  # é\n\nlast = 1\n"
 
