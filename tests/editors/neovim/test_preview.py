@@ -129,3 +129,20 @@ def test_provisional_groups_are_shades_and_defaults(opened):
     opened.nvim.command("doautocmd ColorScheme")
     fg = opened.lua("return vim.api.nvim_get_hl(0, { name = 'DiffillMasked' }).fg")
     assert fg == 0x123456
+
+
+def test_the_view_is_scrolled_to_and_the_cursor_stays(editor):
+    editor.open("".join(f"line {n}\n" for n in range(100)))
+    editor.nvim.command("normal! 50Gzb")
+    assert editor.screen()[-1] == "line 49"
+    editor.script(edits=[edit(49, 0, 49, 7, "one\n\ntwo")])
+    editor.nvim.command("Diffill fill")
+    editor.wait_proposal()
+    assert editor.screen()[-5:] == [
+        "line 48",
+        "line 49   :Diffill accept or :Diffill reject",
+        "one",
+        "",
+        "two",
+    ]
+    assert editor.nvim.current.window.cursor == (50, 0)

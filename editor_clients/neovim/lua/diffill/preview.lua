@@ -65,6 +65,23 @@ local function fitted(buf, part)
   })
 end
 
+---Scrolls to the new text if it would be below the window; the cursor stays on its line.
+---@param buf integer
+---@param first integer row of the hunk's first line
+---@param last integer row of its last
+---@param height integer lines below that
+local function reveal(buf, first, last, height)
+  local window = vim.api.nvim_get_current_win()
+  local cursor = vim.api.nvim_win_get_cursor(window)[1] - 1
+  if vim.api.nvim_win_get_buf(window) ~= buf or cursor < first or cursor > last then return end
+  local top = vim.fn.line("w0", window) - 1
+  local above = vim.api.nvim_win_text_height(window, { start_row = top, end_row = last }).all
+  local hidden = above + height - vim.api.nvim_win_get_height(window)
+  local view = vim.fn.winsaveview()
+  view.topline = math.min(view.topline + math.max(hidden, 0), first + 1)
+  vim.fn.winrestview(view)
+end
+
 ---@param buf integer
 ---@param hunk diffill.Part[] parts that share lines
 local function draw_hunk(buf, hunk)
@@ -82,8 +99,10 @@ local function draw_hunk(buf, hunk)
     })
   end
   chunks[#chunks + 1] = between(buf, row, col, row, #line_at(buf, row))
+  local lines = display.lines(chunks)
+  reveal(buf, hunk[1].row, row, #lines)
   vim.api.nvim_buf_set_extmark(buf, namespace, row, 0, {
-    virt_lines = display.lines(chunks),
+    virt_lines = lines,
     virt_lines_overflow = "scroll",
   })
 end
