@@ -1,0 +1,139 @@
+---Edits of one buffer: read from LSP, anchored to its text, applied only where that text still is.
+
+local position = require("diffill.position")
+
+local M = {}
+
+local namespace = vim.api.nvim_create_namespace("diffill.edits")
+
+---@class diffill.Edit : diffill.Place
+---@field lines string[] the new text
+
+---An edit and the lines it was made for.
+---@class diffill.Anchored
+---@field edit diffill.Edit
+---@field mark integer extmark over the lines
+---@field old string[] the lines
+
+M.STALE = "the text was changed meanwhile: nothing was edited"
+
+---An LSP document ends behind its last line end, a buffer at the end of its last line.
+---@param buf integer
+---@param edit diffill.Edit
+local function within_buffer(buf, edit)
+  local count = vim.api.nvim_buf_line_count(buf)
+  if edit.end_row < count then return end
+  if edit.row >= count then table.insert(edit.lines, 1, "") end
+  position.clamp(buf, edit)
+  if #edit.lines > 1 and edit.lines[#edit.lines] == "" then
+    edit.lines[#edit.lines] = nil
+  elseif #edit.lines == 1 and edit.lines[1] == "" and edit.col == 0 and edit.row > 0 then
+    local previous = vim.api.nvim_buf_get_lines(buf, edit.row - 1, edit.row, false)[1]
+    edit.row, edit.col = edit.row - 1, #previous
+  end
+end
+
+---@param text string
+---@return string[]
+function M.split(text) return vim.split((text:gsub("\r\n?", "\n")), "\n", { plain = true }) end
+
+---Reads an edit of a single document.
+---@param workspace_edit lsp.WorkspaceEdit
+---@param encoding string
+---@return { buf: integer, edits: diffill.Edit[] }? found edits from the top of the buffer down
+---@return string? problem why the edit must not be applied
+function M.read(workspace_edit, encoding)
+  local changes = workspace_edit.documentChanges
+  local first = changes and changes[1]
+  if not first or #changes ~= 1 or not first.edits then
+    return nil, "the server sent an edit that is not one of a single open file"
+  end
+  local buf = vim.uri_to_bufnr(first.textDocument.uri)
+  local version = first.textDocument.version
+  if not vim.api.nvim_buf_is_loaded(buf) then return nil, "the file is no longer open" end
+  if not vim.bo[buf].modifiable then return nil, "the buffer is not modifiable" end
+  -- Neovim's own check passes every edit of version 0, the version a file is opened with.
+  if version and version ~= vim.lsp.util.buf_versions[buf] then return nil, M.STALE end
+  local edits = {} ---@type diffill.Edit[]
+  for _, change in ipairs(first.edits) do
+    local edit = position.place(buf, change.range, encoding) --[[@as diffill.Edit]]
+    edit.lines = M.split(change.newText)
+    within_buffer(buf, edit)
+    edits[#edits + 1] = edit
+  end
+  local order = {} ---@type table<diffill.Edit, integer>
+  for index, edit in ipairs(edits) do
+    order[edit] = index
+  end
+  table.sort(edits, function(a, b)
+    if a.row ~= b.row then return a.row < b.row end
+    if a.col ~= b.col then return a.col < b.col end
+    return order[a] < order[b]
+  end)
+  return { buf = buf, edits = edits }
+end
+
+---Remembers the lines of edits, wherever other changes move them.
+---@param buf integer
+---@param edits diffill.Edit[]
+---@return diffill.Anchored[]
+function M.anchor(buf, edits)
+  local count = vim.api.nvim_buf_line_count(buf)
+  return vim.tbl_map(function(edit) ---@param edit diffill.Edit
+    local old = vim.api.nvim_buf_get_lines(buf, edit.row, edit.end_row + 1, false)
+    local below = edit.end_row + 1 < count
+    local mark = vim.api.nvim_buf_set_extmark(buf, namespace, edit.row, 0, {
+      end_row = below and edit.end_row + 1 or edit.end_row,
+      end_col = below and 0 or #old[#old],
+      invalidate = true,
+    })
+    return { edit = edit, mark = mark, old = old }
+  end, edits)
+end
+
+---@param buf integer
+---@param anchored diffill.Anchored[]
+function M.forget(buf, anchored)
+  if not vim.api.nvim_buf_is_valid(buf) then return end
+  for _, each in ipairs(anchored) do
+    vim.api.nvim_buf_del_extmark(buf, namespace, each.mark)
+  end
+end
+
+---@param buf integer
+---@param anchored diffill.Anchored[]
+---@return diffill.Edit[]? edits where their lines are today, nil if any of these has changed
+function M.today(buf, anchored)
+  if not vim.api.nvim_buf_is_loaded(buf) or not vim.bo[buf].modifiable then return nil end
+  local edits = {} ---@type diffill.Edit[]
+  for _, each in ipairs(anchored) do
+    local mark = vim.api.nvim_buf_get_extmark_by_id(buf, namespace, each.mark, { details = true })
+    if not mark[1] or mark[3].invalid or mark[2] ~= 0 then return nil end
+    local lines = vim.api.nvim_buf_get_lines(buf, mark[1], mark[1] + #each.old, false)
+    if not vim.deep_equal(lines, each.old) then return nil end
+    local shift = mark[1] - each.edit.row
+    edits[#edits + 1] = vim.tbl_extend("force", each.edit, {
+      row = each.edit.row + shift,
+      end_row = each.edit.end_row + shift,
+    })
+  end
+  return edits
+end
+
+---Ends the undo step in the making.
+---@param buf integer
+local function close_undo_step(buf) vim.bo[buf].undolevels = vim.bo[buf].undolevels end
+
+---Applies edits as one undo step of their own.
+---@param buf integer
+---@param edits diffill.Edit[] from the top down, of the buffer as it is
+function M.apply(buf, edits)
+  close_undo_step(buf)
+  for index = #edits, 1, -1 do
+    local edit = edits[index]
+    vim.api.nvim_buf_set_text(buf, edit.row, edit.col, edit.end_row, edit.end_col, edit.lines)
+  end
+  close_undo_step(buf)
+end
+
+return M

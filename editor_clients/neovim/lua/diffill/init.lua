@@ -1,0 +1,76 @@
+---Diffill's functions, for maps and statuslines of one's own. See |diffill|.
+
+local session = require("diffill.session")
+
+local M = {}
+
+---Ghost text: the editor's own where it has it.
+---@return table ghost
+function M.ghost()
+  return vim.lsp.inline_completion and require("diffill.core") or require("diffill.ghost")
+end
+
+---@return integer buf
+local function here() return vim.api.nvim_get_current_buf() end
+
+---Fills a selection, or the statement at the cursor.
+---@param places diffill.Place[]? rows and byte columns from zero; the cursor if left out
+function M.fill(places) session.start(here(), "diffill.fill", { places = places or M.cursor() }) end
+
+---Rewrites a selection, or the statement at the cursor, by an instruction.
+---@param places diffill.Place[]?
+---@param instruction string? asked for if left out
+function M.rewrite(places, instruction)
+  session.rewrite(here(), { places = places or M.cursor(), instruction = instruction })
+end
+
+---Fills every hole of the file: function bodies yet to be written.
+function M.fill_all() session.start(here(), "diffill.fillAll", {}) end
+
+---@return diffill.Place[]
+function M.cursor()
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  return { { row = row - 1, col = col, end_row = row - 1, end_col = col } }
+end
+
+---Stops the edit that is being made.
+---@return boolean stopped false if none is
+function M.cancel()
+  local current = session.of(here())
+  if not current or current.state ~= "running" then return false end
+  session.drop(here())
+  return true
+end
+
+---Accepts the proposed edit, or ghost text.
+---@param amount diffill.Amount? of ghost text; all of it if left out
+---@return boolean accepted false if there was nothing to accept
+function M.accept(amount) return session.accept(here()) or M.ghost().accept(here(), amount or "all") end
+
+---Rejects the proposed edit, or ghost text.
+---@return boolean rejected false if there was nothing to reject
+function M.reject()
+  local current = session.of(here())
+  if not current or current.state ~= "proposed" then return M.ghost().reject(here()) end
+  session.drop(here())
+  return true
+end
+
+---Turns ghost text on.
+---@param buf integer? in one buffer alone
+function M.enable(buf)
+  require("diffill.config").switch(true, buf)
+  M.ghost().refresh()
+end
+
+---Turns ghost text off.
+---@param buf integer? in one buffer alone
+function M.disable(buf)
+  require("diffill.config").switch(false, buf)
+  M.ghost().refresh()
+end
+
+---@return string status a few words for a statusline, "" without a server
+function M.status() return require("diffill.status").short(here()) end
+
+return M
