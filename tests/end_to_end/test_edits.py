@@ -22,6 +22,15 @@ fn sum_of_even(numbers: &[i32]) -> i32 {
     sum
 }
 """
+CART = """\
+def total(prices):
+    return sum(prices)
+
+
+def count(prices):
+    \"\"\"Return the number of prices.\"\"\"
+    raise NotImplementedError
+"""
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -118,6 +127,8 @@ def test_small_rewrites_come_out_right(project, edit):
 def test_the_readme_s_commands_work(project):
     cases = [{"id": 1, "prefix": "x = [1, 2]\ny = ", "suffix": "\n", "language": "python"}]
     (project / "holes.jsonl").write_text("".join(json.dumps(c) + "\n" for c in cases))
+    (project / "src").mkdir()
+    (project / "src" / "cart.py").write_text(CART)
     [section] = re.findall(r"## On your files\n\n```sh\n(.*?)```", README.read_text(), re.DOTALL)
     for command in section.splitlines():
         done = subprocess.run(
