@@ -1,4 +1,4 @@
-"""The plugin and Diffill's own server: previews, several holes, ghost text; the engine is scripted."""
+"""The plugin and Diffill's own server: previews, holes, ghost text; the engine is scripted."""
 
 import json
 import sys
@@ -25,7 +25,10 @@ def test_frames_then_a_proposal_then_one_undo_step(editor):
     open_(editor, HOLES, fill=fills)
     editor.lua("""
         Frames, draw = 0, require("diffill.preview").chunks
-        require("diffill.preview").chunks = function(...) Frames = Frames + 1 return draw(...) end""")
+        require("diffill.preview").chunks = function(...)
+            Frames = Frames + 1
+            return draw(...)
+        end""")
     editor.nvim.command("Diffill fill_all")
     editor.wait_proposal()
     assert editor.lua("return Frames") >= 2
