@@ -210,7 +210,7 @@ class EditResult:
                 tuple(Replacement(Span(a, b), text) for a, b, text in c["replacements"]),
                 _verdict(c["verdict"]),
                 c["score"],
-                tuple(_verdict(verdict) for verdict in c.get("verdicts", ())),
+                tuple(_verdict(verdict) for verdict in c["verdicts"]),
             )
             for c in cast(list[Mapping[str, Any]], data["candidates"])
         )

@@ -34,6 +34,8 @@ def compiled(source: str, known: Language) -> tree_sitter.Query:
     return query
 
 
+# Remembered: asked for every file that is looked into.
+@lru_cache(maxsize=32)
 def languages_of(source: str) -> tuple[str, ...]:
     """Return the ids of the languages a query fits.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grammars.languages import language
 from grammars.lines import LineIndex
-from grammars.selection import DEFINITIONS, FUNCTIONS, body_of
+from grammars.selection import DEFINITIONS, FUNCTIONS
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree
 
@@ -33,11 +33,6 @@ def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
         for node in tree.nodes()
         if _defines(node, text, last) and f".{_path(node, text)}".endswith(f".{name}")
     )
-
-
-def symbol_body(text: str, language_id: str, span: Span) -> Span | None:
-    """Return the body of a function that `find_symbol` found; None for what is no function."""
-    return body_of(text, language_id, Span(_code_start(text, span), span.end))
 
 
 def _defines(node: Node, text: str, name: str) -> bool:
@@ -79,7 +74,3 @@ def _from_indentation(lines: LineIndex, span: Span) -> Span:
     start = lines.span(lines.line_at(span.start)).start
     before = lines.text[start : span.start]
     return span if before.strip() else Span(start, span.end)
-
-
-def _code_start(text: str, span: Span) -> int:
-    return span.end - len(span.of(text).lstrip())

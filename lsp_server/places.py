@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from grammars.holes import Hole, find_holes
 from grammars.selection import select
@@ -54,6 +54,13 @@ def every_hole(snapshot: Snapshot) -> tuple[Span, ...]:
     if not holes:
         raise Refused("the file has no holes, such as `pass`, `todo!()` or a TODO comment")
     return tuple(hole.span for hole in holes[:MAX_HOLES])
+
+
+def offer_for_all(holes: Sequence[Hole]) -> str | None:
+    """Return what the edit of `every_hole` is called; None where a single fill says as much."""
+    if len(holes) > MAX_HOLES:
+        return f"fill the first {MAX_HOLES} holes"
+    return f"fill all {len(holes)} holes" if len(holes) > 1 else None
 
 
 def _meant(snapshot: Snapshot, pointer: Span) -> Span:

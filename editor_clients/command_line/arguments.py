@@ -59,16 +59,12 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     model, manners, dials = _shared()
 
-    for add in (_add_fill, _add_rewrite):
-        command = add(commands, dials)
+    for name, (what, add_places) in _EDITS.items():
+        command = commands.add_parser(name, parents=[dials], allow_abbrev=False, help=what)
+        add_places(command)
         _add_sources(command)
-        _add_selectors(command)
         _add_output(command)
         _add_writing(command)
-    repair = _add_repair(commands, dials)
-    _add_sources(repair)
-    _add_output(repair)
-    _add_writing(repair)
     _add_holes(commands, manners)
     _add_undo(commands, manners)
 
@@ -109,45 +105,34 @@ def _add_eval(commands: Commands) -> None:
     add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
 
 
-def _add_fill(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        "fill",
-        parents=[dials],
-        allow_abbrev=False,
-        help="fill places of files; print the diff, or write it",
-    )
+def _add_fill(command: argparse.ArgumentParser) -> None:
+    _add_selectors(command)
     command.set_defaults(instruction=None)
-    return command
 
 
-def _add_rewrite(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        "rewrite",
-        parents=[dials],
-        allow_abbrev=False,
-        help="rewrite places of files as told; print the diff, or write it",
-    )
+def _add_rewrite(command: argparse.ArgumentParser) -> None:
+    _add_selectors(command)
     command.add_argument(
         "--instruction",
         metavar="TEXT",
         help="what to change; {message} is what was found at the place "
         "(default with --diagnostics: fix it)",
     )
-    return command
 
 
-def _add_repair(commands: Commands, dials: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        "repair",
-        parents=[dials],
-        allow_abbrev=False,
-        help="rewrite the lines with syntax errors, keep what mends them",
-    )
+def _add_repair(command: argparse.ArgumentParser) -> None:
     _add_max_spans(command)
     command.set_defaults(
         instruction=None, targets=None, query=None, symbols=None, holes=False, diagnostics=None
     )
-    return command
+
+
+# The commands that edit: what each does, and how it is told the places.
+_EDITS = {
+    "fill": ("fill places of files; print the diff, or write it", _add_fill),
+    "rewrite": ("rewrite places of files as told; print the diff, or write it", _add_rewrite),
+    "repair": ("rewrite the lines with syntax errors, keep what mends them", _add_repair),
+}
 
 
 def _add_sources(command: argparse.ArgumentParser) -> None:

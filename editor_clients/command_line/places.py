@@ -14,8 +14,9 @@ from grammars.holes import find_holes
 from grammars.languages import language, language_of_path
 from grammars.lines import LineIndex
 from grammars.search import find_captures, languages_of
+from grammars.selection import body_of
 from grammars.span import Span
-from grammars.symbols import find_symbol, symbol_body
+from grammars.symbols import find_symbol
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
 
 
@@ -67,8 +68,10 @@ class Search:
                 yield Place(span, f"@{capture}")
         for symbol in self.symbols:
             for span in find_symbol(text, known.id, symbol):
-                body = symbol_body(text, known.id, span) if self.bodies else None
-                yield Place(_without_last_line_end(text, body or span), symbol)
+                body = body_of(text, known.id, span) if self.bodies else None
+                # Of a class it is the body of the function around it, if there is one.
+                meant = body if body and body.start > span.start else span
+                yield Place(_without_last_line_end(text, meant), symbol)
         if self.holes:
             for hole in find_holes(text, known.id, name):
                 yield Place(_without_last_line_end(text, hole.span), hole.what)

@@ -9,7 +9,7 @@ from editor_clients.command_line import files, journal
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.journal import Entry, Journal
-from editor_clients.command_line.screen import Screen, table
+from editor_clients.command_line.screen import Screen, counted, table
 
 
 def show_runs(screen: Screen) -> Exit:
@@ -40,9 +40,10 @@ def run(name: str | None, screen: Screen) -> Exit:
         except Stop as refusal:
             refusals.append(str(refusal))
             continue
-        if journal.digest(file.raw) == entry.after != entry.before:
+        today = journal.digest(file.raw)
+        if today == entry.after != entry.before:
             pending.append((entry, file))
-        elif journal.digest(file.raw) != entry.before:
+        elif today != entry.before:
             refusals.append(f"{entry.path}: changed since")
     if refusals:
         for refusal in refusals:
@@ -52,8 +53,7 @@ def run(name: str | None, screen: Screen) -> Exit:
     for (_, file), raw in zip(pending, old_bytes, strict=True):
         files.write(file, raw, chosen.name)
     chosen.mark_undone()
-    count = len(pending)
-    screen.say(f"{chosen.name}: {count} {'file' if count == 1 else 'files'} restored")
+    screen.say(f"{chosen.name}: {counted(len(pending), 'file')} restored")
     return Exit.DONE
 
 

@@ -16,7 +16,7 @@ from lsp_server.documents import Snapshot
 from lsp_server.drafts import draft
 from lsp_server.failures import InvalidParams, Stale
 from lsp_server.features.commands import FILL, FILL_ALL, REWRITE
-from lsp_server.places import MAX_HOLES, hole_at, holes_of, pointed_at
+from lsp_server.places import every_hole, hole_at, holes_of, offer_for_all, pointed_at
 from lsp_server.refusals import refusal
 from lsp_server.rewrites import REWRITES
 from lsp_server.session import Session
@@ -104,11 +104,8 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     else:
         title = "fill the selection" if len(pointer) else "fill here"
         yield _Offer(title=title, command=FILL, spans=(pointer,))
-    if number := len(holes := holes_of(snapshot)[:MAX_HOLES]):
-        more = len(holes_of(snapshot)) > MAX_HOLES
-        title = f"fill the first {number} holes" if more else f"fill all {number} holes"
-        if number > 1:
-            yield _Offer(title=title, command=FILL_ALL, spans=tuple(h.span for h in holes))
+    if title := offer_for_all(holes_of(snapshot)):
+        yield _Offer(title=title, command=FILL_ALL, spans=every_hole(snapshot))
     yield _Offer(title="rewrite with instruction…", command=REWRITE, spans=(pointer,), asks=True)
     if len(pointer):
         target = select(snapshot.text, snapshot.language, pointer)

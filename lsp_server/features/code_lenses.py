@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from lsprotocol import types as lsp
 
 from grammars.holes import Hole
 from lsp_server.documents import Snapshot
 from lsp_server.features.commands import FILL, FILL_ALL
-from lsp_server.places import MAX_HOLES, holes_of
+from lsp_server.places import holes_of, offer_for_all
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
 
@@ -27,8 +27,8 @@ async def _lenses(snapshot: Snapshot) -> list[lsp.CodeLens]:
         return []
     holes = await asyncio.to_thread(holes_of, snapshot)
     lenses = [_lens(snapshot, hole) for hole in holes]
-    if 1 < len(holes) <= MAX_HOLES:
-        lenses.insert(0, _lens_for_all(snapshot, holes))
+    if title := offer_for_all(holes):
+        lenses.insert(0, _lens_for_all(snapshot, holes[0], title))
     return lenses
 
 
@@ -38,10 +38,9 @@ def _lens(snapshot: Snapshot, hole: Hole) -> lsp.CodeLens:
     return _at(snapshot, hole, lsp.Command("Diffill: fill", FILL, arguments=[argument]))
 
 
-def _lens_for_all(snapshot: Snapshot, holes: Sequence[Hole]) -> lsp.CodeLens:
+def _lens_for_all(snapshot: Snapshot, first: Hole, title: str) -> lsp.CodeLens:
     argument = {"uri": snapshot.uri, "version": snapshot.version}
-    title = f"Diffill: fill all {len(holes)} holes"
-    return _at(snapshot, holes[0], lsp.Command(title, FILL_ALL, arguments=[argument]))
+    return _at(snapshot, first, lsp.Command(f"Diffill: {title}", FILL_ALL, arguments=[argument]))
 
 
 def _at(snapshot: Snapshot, hole: Hole, command: lsp.Command) -> lsp.CodeLens:

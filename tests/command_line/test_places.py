@@ -80,6 +80,13 @@ def test_a_fill_of_a_function_fills_its_body(diffill, sample):
     assert "def area():\nfirst()\nsecond()\n\n\nprint" in path.read_text()
 
 
+def test_a_class_in_a_function_is_filled_itself(diffill, sample):
+    text = "def make():\n    class Inner:\n        size = 1\n\n    return Inner\n"
+    done = diffill("fill", sample(text), "--symbol", "Inner", "--json")
+    [span] = done.json["files"][0]["spans"]
+    assert text[span["start"] : span["end"]] == "    class Inner:\n        size = 1"
+
+
 def test_ways_to_name_places_add_up(places):
     found = places("--lines", "1", "--query", PRINTS, "--symbol", "Shape.area")
     assert [text.split("\n")[0].strip() for text in found] == [

@@ -38,7 +38,7 @@ for line in sys.stdin:
     if message["request"]["path"] == "never":
         continue
     verdict = {"ok": True, "reasons": [], "checked": True}
-    candidate = {"replacements": [[4, 7, text]], "verdict": verdict, "score": -1.0}
+    candidate = {"replacements": [[4, 7, text]], "verdict": verdict, "score": -1.0, "verdicts": []}
     stats = {"steps": 1, "forward_calls": 1, "tokens": 1, "seconds": 0.1}
     result = {"candidates": [candidate], "stats": stats}
     print(json.dumps({"type": "result", "id": message["id"], "result": result}), flush=True)

@@ -1,6 +1,7 @@
 import pytest
 
-from grammars.symbols import find_symbol, symbol_body
+from grammars.selection import body_of
+from grammars.symbols import find_symbol
 
 PYTHON = """\
 class A:
@@ -37,4 +38,4 @@ def test_definitions_by_name(language, text, name, expected):
 
 def test_the_body_of_a_function():
     [span] = find_symbol(PYTHON, "python", "A.f")
-    assert symbol_body(PYTHON, "python", span).of(PYTHON) == "        return 1\n"
+    assert body_of(PYTHON, "python", span).of(PYTHON) == "        return 1\n"

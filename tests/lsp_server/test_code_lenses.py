@@ -46,6 +46,14 @@ async def test_every_hole_has_a_lens_and_the_first_one_for_all():
         assert await lenses(client) == [together, *fills]
 
 
+async def test_of_many_holes_the_first_are_filled_together():
+    async with raw_client() as client:
+        await client.initialize()
+        client.open("def f(): ...\n" * 33)
+        titles = [lens["command"]["title"] for lens in await lenses(client)]
+        assert titles == ["Diffill: fill the first 32 holes", *["Diffill: fill"] * 33]
+
+
 @pytest.mark.parametrize(
     ("text", "uri"), [("x = 1\n", URI), ("def a(): ...\n", "file:///project/a.pyi")]
 )

@@ -52,7 +52,9 @@ def answer(mode, request):
         "checked": request["language"] in ("python", "typescript"),
     }
     return {
-        "candidates": [{"replacements": replacements, "verdict": verdict, "score": -0.5}],
+        "candidates": [
+            {"replacements": replacements, "verdict": verdict, "score": -0.5, "verdicts": []}
+        ],
         "stats": {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5},
     }
 

@@ -1,7 +1,0 @@
-(throw_statement
-  (new_expression
-    arguments: (arguments . [(string) (template_string)] @_message))
-  (#match? @_message "^.([Nn]ot (yet )?implemented|[Uu]nimplemented|TODO)")) @hole
-
-((comment) @comment
-  (#match? @comment "TODO:? *[Ii]mplement\\b"))
