@@ -9,7 +9,7 @@ from lsp_text import apply_edits, range_of
 from lsprotocol import types as lsp
 from lsprotocol.converters import get_converter
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
-from raw_client import ENVIRONMENT, SERVER, SUPPORT
+from raw_client import ENVIRONMENT, SERVER, SUPPORT, script
 
 from lsp_server.rewrites import REWRITES
 
@@ -54,10 +54,6 @@ def encoding(client):
     """Neovim prefers UTF-8, VS Code knows UTF-16 alone."""
     preferred = client.capabilities.general.position_encodings[0]
     client.protocol.server_encoding = getattr(preferred, "value", preferred)
-
-
-def script(**script):
-    return f"# script {json.dumps(script)}\n"
 
 
 async def test_the_fill_action_gives_the_edit_when_resolved(client):

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from lsp_text import ENCODINGS, apply_edits, boundaries, offset, position, random_text
-from raw_client import raw_client
+from raw_client import raw_client, script
 
 URI = "file:///project/a.py"
 METHOD = "textDocument/inlineCompletion"
@@ -14,9 +14,9 @@ INVOKED, AUTOMATIC = 1, 2
 NOW = {"clientInfo": {"name": "Neovim"}}  # it waits itself, the server does not
 
 
-def document(body, **script):
+def document(body, **settings):
     """Return a text whose first line is the engine's script, and the offset of its cursor."""
-    text = f"# script {json.dumps(script)}\n{body}"
+    text = script(**settings) + body
     return text.replace("‸", ""), text.index("‸")
 
 

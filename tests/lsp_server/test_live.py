@@ -1,10 +1,8 @@
 """Edits as previews and the frames on the way: what `lsp_server.live` promises."""
 
-import json
-
 import pytest
 from lsp_text import ENCODINGS, apply_edits, range_of
-from raw_client import raw_client
+from raw_client import raw_client, script
 
 URI = "file:///project/a.py"
 LIVE = {
@@ -14,8 +12,8 @@ LIVE = {
 HOLES = 'def a():\n    ...\n\n\nname = "😀"; b = lambda: 1\n\n\ndef c(): pass\n'
 
 
-def document(**script):
-    return f"# script {json.dumps(script)}\n" + HOLES
+def document(**settings):
+    return script(**settings) + HOLES
 
 
 def hole(text, part="    ...\n", encoding="utf-16"):

@@ -4,69 +4,8 @@ import json
 
 import pytest
 from lsp_text import apply_edits, range_of
-from raw_client import raw_client
-
-URI = "file:///project/a.py"
-LAZY = {
-    "window": {"workDoneProgress": True},
-    "workspace": {"applyEdit": True, "workspaceEdit": {"documentChanges": True}},
-    "textDocument": {
-        "codeAction": {
-            "codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}},
-            "dataSupport": True,
-            "resolveSupport": {"properties": ["edit"]},
-        }
-    },
-}
-EAGER = {
-    "workspace": {"applyEdit": True},
-    "textDocument": {
-        "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}
-    },
-}
-
-
-def script(**script):
-    return f"# script {json.dumps(script)}\n"
-
-
-def document(**settings):
-    return script(**settings) + "first = 1\nx = 1\nlast = 1\n"
-
-
-def line_of(text, part):
-    start = text.index(part)
-    return range_of(text, start, text.index("\n", start) + 1)
-
-
-async def offered(client, text, part="x = 1"):
-    params = {
-        "textDocument": {"uri": URI},
-        "range": line_of(text, part),
-        "context": {"diagnostics": []},
-    }
-    answer = await client.call("textDocument/codeAction", params)
-    return answer["result"][0]
-
-
-def change(version, *changes):
-    document = {"uri": URI, "version": version}
-    return {
-        "method": "textDocument/didChange",
-        "params": {"textDocument": document, "contentChanges": list(changes)},
-    }
-
-
-def edit_of(answer):
-    assert "error" not in answer, answer
-    (edit,) = answer["result"]["edit"]["documentChanges"]
-    return edit
-
-
-def said(client, what):
-    return client.notification(
-        "window/logMessage", lambda p: p["message"].startswith(f"engine: {what}")
-    )
+from raw_client import raw_client, script
+from scripted_requests import EAGER, LAZY, URI, change, document, edit_of, line_of, offered, said
 
 
 async def test_initialize_shutdown_exit():
@@ -185,67 +124,6 @@ async def test_an_edit_between_the_menu_and_the_click(part, stale):
             assert edited == today.replace("x = 1", "x = 2")
 
 
-async def test_cancelling_stops_the_engine():
-    async with raw_client() as client:
-        await client.initialize(LAZY)
-        text = document(mode="wait")
-        client.open(text)
-        resolve = client.request("codeAction/resolve", await offered(client, text))
-        client.send(resolve)
-        await said(client, "started")
-        client.notify("$/cancelRequest", {"id": resolve["id"]})
-        assert (await client.answer(resolve))["error"]["code"] == -32800
-        await said(client, "cancelled")
-
-
-async def test_cancelling_a_command_stops_the_engine():
-    async with raw_client() as client:
-        await client.initialize(EAGER)
-        text = document(mode="wait")
-        client.open(text)
-        argument = {"uri": URI, "range": line_of(text, "x = 1")}
-        params = {"command": "diffill.fill", "arguments": [argument]}
-        command = client.request("workspace/executeCommand", params)
-        client.send(command)
-        await said(client, "started")
-        client.notify("$/cancelRequest", {"id": command["id"]})
-        assert (await client.answer(command))["error"]["code"] == -32800
-        await said(client, "cancelled")
-
-
-async def test_the_cancel_button_of_a_progress_stops_the_engine():
-    async with raw_client() as client:
-        await client.initialize(LAZY)
-        text = document(mode="wait")
-        client.open(text)
-        resolve = client.request("codeAction/resolve", await offered(client, text))
-        client.send(resolve)
-        create = await client.until(lambda m: m.get("method") == "window/workDoneProgress/create")
-        client.send({"id": create["id"], "result": None})
-        begin = await client.notification("$/progress", lambda p: p["value"]["kind"] == "begin")
-        assert begin["token"] == create["params"]["token"]
-        assert begin["value"]["cancellable"] is True
-        await said(client, "started")
-        client.notify("window/workDoneProgress/cancel", {"token": begin["token"]})
-        assert (await client.answer(resolve))["error"]["code"] == -32800
-        await said(client, "cancelled")
-        await client.notification("$/progress", lambda p: p["value"]["kind"] == "end")
-
-
-async def test_shutdown_while_working_answers_everything():
-    async with raw_client() as client:
-        await client.initialize(LAZY)
-        text = document(mode="wait")
-        client.open(text)
-        resolve = client.request("codeAction/resolve", await offered(client, text))
-        client.send(resolve)
-        await said(client, "started")
-        assert (await client.call("shutdown"))["result"] is None
-        assert (await client.answer(resolve))["error"]["code"] == -32800
-        client.notify("exit")
-        assert await client.exit_code() == 0
-
-
 async def test_a_client_that_never_resolves_gets_a_command():
     async with raw_client() as client:
         await client.initialize(EAGER)
@@ -283,22 +161,6 @@ async def test_a_client_that_cannot_apply_after_all_is_an_error():
         client.send({"id": apply["id"], "error": {"code": -32601, "message": "what is that?"}})
         error = (await client.answer(command))["error"]
         assert (error["code"], "what is that?" in error["message"]) == (-32803, True)
-
-
-async def test_cancelling_while_the_client_applies_does_no_harm():
-    async with raw_client() as client:
-        await client.initialize(EAGER)
-        text = document(fill="x = 2\n")
-        client.open(text)
-        argument = {"uri": URI, "range": line_of(text, "x = 1")}
-        params = {"command": "diffill.fill", "arguments": [argument]}
-        command = client.request("workspace/executeCommand", params)
-        client.send(command)
-        apply = await client.until(lambda m: m.get("method") == "workspace/applyEdit")
-        client.notify("$/cancelRequest", {"id": command["id"]})
-        assert (await client.answer(command))["error"]["code"] == -32800
-        client.send({"id": apply["id"], "result": {"applied": True}})
-        assert (await offered(client, text))["command"]["command"] == "diffill.fill"
 
 
 async def test_the_rewrite_action_lacks_the_instruction_alone():

@@ -14,6 +14,11 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 DEADLINE_S = 30.0
 
 
+def script(**script):
+    """Return the first line of a document that tells the scripted server what to do."""
+    return f"# script {json.dumps(script)}\n"
+
+
 class RawClient:
     def __init__(self, process):
         self.process = process

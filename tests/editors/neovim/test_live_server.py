@@ -1,22 +1,18 @@
 """The plugin and Diffill's own server: previews, holes, ghost text; the engine is scripted."""
 
-import json
-import sys
-
 from neovim_editor import marks
-from raw_client import SUPPORT
+from raw_client import SERVER, script
 
-SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
 HOLES = "def one():\n    pass\n\n\ndef two():\n    pass\n"
 
 
-def document(text, **script):
-    return f"# script {json.dumps(script)}\n{text}"
+def document(text, **settings):
+    return script(**settings) + text
 
 
-def open_(editor, text, **script):
+def open_(editor, text, **settings):
     editor.lua("vim.g.diffill = { ghost = { debounce_ms = 1 } }")
-    editor.open(document(text, **script), server=SERVER)
+    editor.open(document(text, **settings), server=SERVER)
     return editor
 
 

@@ -1,33 +1,28 @@
 """Diffill's own language server, with an engine that does what the file's first line says."""
 
-import json
-import sys
-
 import pytest
-from raw_client import SUPPORT
-
-SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
+from raw_client import SERVER, script
 
 
-def document(**script):
-    return f"# script {json.dumps(script)}\nfirst = 1\nx = 'é😀'\nlast = 1\n"
+def document(**settings):
+    return script(**settings) + "first = 1\nx = 'é😀'\nlast = 1\n"
 
 
 @pytest.fixture
 def opened(editor):
     """Opens a file whose edits the server applies itself."""
 
-    def open_(**script):
+    def open_(**settings):
         editor.lua("vim.g.diffill = { preview = { enabled = false } }")
-        editor.open(document(**script), server=SERVER)
+        editor.open(document(**settings), server=SERVER)
         editor.nvim.current.window.cursor = (3, 0)
         return editor
 
     return open_
 
 
-def filled(editor, new, **script):
-    return document(**script).replace("x = 'é😀'", new)
+def filled(editor, new, **settings):
+    return document(**settings).replace("x = 'é😀'", new)
 
 
 def test_fill(opened):
