@@ -1,13 +1,14 @@
 """A dense pre-norm transformer (Qwen2, Llama) with an explicit cache and a switchable adapter.
 
-One sequence at a time, no batch dimension: T tokens of a pass, N cached and new tokens, D width,
-H heads, G key/value heads, V vocabulary. Several canvases go side by side in one pass, kept apart
-by the mask.
+B sequences, T tokens of a pass, N earlier and new tokens, D width, H heads, G key/value heads, V
+vocabulary. Decoding runs one sequence, training many. Several canvases go side by side in one
+pass, kept apart by the mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -25,9 +26,17 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary positions (arXiv:2104.09864), halves layout, to x (T, H, head_dim)."""
+    """Apply rotary positions (arXiv:2104.09864), halves layout, to x (B, T, H, head_dim)."""
     a, b = x.chunk(2, -1)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+
+
+class Past(Protocol):
+    """What one layer has seen before a pass."""
+
+    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the pass's own (B, G, T, head_dim); return earlier and own ones (B, G, N, ·)."""
+        ...
 
 
 class Layer:
@@ -37,7 +46,7 @@ class Layer:
         def fused(*names: str) -> Linear:
             return weights.linear([f"layers.{index}.{name}" for name in names])
 
-        self.config, self.index = weights.config, index
+        self.config = weights.config
         self.norm1 = weights.vector(f"layers.{index}.input_layernorm.weight")
         self.norm2 = weights.vector(f"layers.{index}.post_attention_layernorm.weight")
         self.qkv = fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
@@ -57,23 +66,23 @@ class Layer:
         self.down.update = updates["mlp.down_proj"]
 
     def __call__(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, cache: Cache, adapted: bool
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past, adapted: bool
     ) -> Tensor:
-        """Map x (T, D) to (T, D); its keys and values go behind the cache."""
-        c, num_tokens = self.config, len(x)
+        """Map x (B, T, D) to (B, T, D); `mask` as `Transformer.run` lays it out."""
+        c, (batch, num_tokens, _) = self.config, x.shape
         h = self.qkv(rms_norm(x, self.norm1, c.norm_eps), adapted)
-        h = h.view(num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
-        qk = rotate(h[:, : c.num_heads + c.num_kv_heads], cos, sin)
-        q, k = qk.split((c.num_heads, c.num_kv_heads), 1)
-        v = h[:, c.num_heads + c.num_kv_heads :]
-        keys, values = cache.write(self.index, k.transpose(0, 1), v.transpose(0, 1))  # (G, N, ·)
+        h = h.view(batch, num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
+        qk = rotate(h[:, :, : c.num_heads + c.num_kv_heads], cos, sin)
+        q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
+        v = h[:, :, c.num_heads + c.num_kv_heads :]
+        keys, values = past.extend(k.transpose(1, 2), v.transpose(1, 2))  # (B, G, N, ·)
         # The query heads that share a key head are laid along the query axis: no key is repeated.
         group = c.num_heads // c.num_kv_heads
-        q = q.view(num_tokens, c.num_kv_heads, group, c.head_dim).permute(1, 2, 0, 3)
-        q = q.reshape(1, c.num_kv_heads, group * num_tokens, c.head_dim)
-        a = F.scaled_dot_product_attention(q, keys[None], values[None], attn_mask=mask)
-        a = a.view(c.num_kv_heads, group, num_tokens, c.head_dim).permute(2, 0, 1, 3)
-        x = x + self.out(a.reshape(num_tokens, -1), adapted)
+        q = q.view(batch, num_tokens, c.num_kv_heads, group, c.head_dim).permute(0, 2, 3, 1, 4)
+        q = q.reshape(batch, c.num_kv_heads, group * num_tokens, c.head_dim)
+        a = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+        a = a.view(batch, c.num_kv_heads, group, num_tokens, c.head_dim).permute(0, 3, 1, 2, 4)
+        x = x + self.out(a.reshape(batch, num_tokens, -1), adapted)
         gate, up = self.gate_up(rms_norm(x, self.norm2, c.norm_eps), adapted).chunk(2, -1)
         return x + self.down(F.silu(gate) * up, adapted)
 
@@ -116,7 +125,7 @@ class Transformer:
             place = torch.arange(known + num_tokens, device=self.device)
             mask = place[None] <= place[known:, None]
         x = self.embed(torch.tensor(ids, device=self.device))
-        return self._run(x, place_of(known, num_tokens), mask, cache, adapted)
+        return self._behind(cache, x, place_of(known, num_tokens), mask, adapted)
 
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, *, copies: int = 1) -> Tensor:
@@ -130,22 +139,38 @@ class Transformer:
             own = torch.arange(len(x), device=self.device) // length
             mask = F.pad(own[:, None] == own[None], (cache.length, 0), value=True)
         positions = place_of(cache.length, length).repeat(copies)
-        return self._run(x, positions, mask, cache, adapted=True)
+        return self._behind(cache, x, positions, mask, adapted=True)
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the scores (T, V) of the next token at each hidden state (T, D), in float32."""
         return self.head(hidden).float()
 
-    def _run(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: Cache, adapted: bool
+    def run(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        mask: Tensor | None,
+        pasts: Sequence[Past],
+        adapted: bool,
     ) -> Tensor:
+        """Run vectors x (B, T, D) at positions (B or 1, T) behind each layer's past.
+
+        `mask` (B or 1, T, N) tells what each token sees, None: everything. Gradients flow.
+        """
         if mask is not None:  # repeated as the queries of one key head are, see Layer
-            mask = mask.repeat(self.config.num_heads // self.config.num_kv_heads, 1)
+            mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
         cos, sin = self._cos[positions], self._sin[positions]
-        for layer in self.layers:
-            x = layer(x, cos, sin, mask, cache, adapted)
+        for layer, past in zip(self.layers, pasts, strict=True):
+            x = layer(x, cos, sin, mask, past, adapted)
         return rms_norm(x, self.norm, self.config.norm_eps)
+
+    def _behind(
+        self, cache: Cache, x: Tensor, positions: Tensor, mask: Tensor | None, adapted: bool
+    ) -> Tensor:
+        pasts = [cache.layer(i) for i in range(len(self.layers))]
+        mask = None if mask is None else mask[None]
+        return self.run(x[None], positions[None], mask, pasts, adapted)[0]
 
 
 def place_of(start: int, count: int) -> Tensor:
