@@ -58,7 +58,9 @@ class Rewriter:
         base = common_indentation(old)
         bare = without_indentation(old, base).strip("\n")
         old_ids = self._tokenizer.encode(bare + "\n```")
-        prompt = self._prompt(shape.prefix, bare, language, instruction)
+        prompt = rewrite_prompt(
+            self._tokenizer, self._family, shape.prefix, bare, language, instruction
+        )
         room = 2 * len(old_ids) + effort.max_fill
         limit = self._model.config.max_positions
         if len(prompt) + room + 1 > limit:
@@ -96,36 +98,39 @@ class Rewriter:
                 keep_unchanged(old, new + tail), len(ids), sum(scores) / max(1, len(scores))
             )
 
-    def _prompt(self, prefix: str, bare: str, language: str, instruction: str) -> list[int]:
-        """Build the chat; its special tokens are ours, whatever the user's text looks like."""
-        above = [line for line in prefix.splitlines() if line.strip()][-_MAX_CONTEXT_LINES:]
-        context = ""
-        if above:
-            context = f"The code stands below these lines:\n```{language}\n" + "\n".join(above)
-            context += "\n```\n\n"
-        user = (
-            f"{context}Edit this code:\n```{language}\n{bare}\n```\n\n"
-            f"Instruction: {instruction.strip()}"
-        )
-        start = [self._tokenizer.special(self._family.chat_start)]
-        end = [self._tokenizer.special(self._family.chat_end), *self._tokenizer.encode("\n")]
-        return [
-            *start,
-            *self._tokenizer.encode(f"system\n{_SYSTEM}"),
-            *end,
-            *start,
-            *self._tokenizer.encode(f"user\n{user}"),
-            *end,
-            *start,
-            *self._tokenizer.encode(f"assistant\n```{language}\n"),
-        ]
-
     def _frame(self, control: Control, ids: list[int], scores: list[float]) -> Frame:
         tokens = tuple(
             FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, min(1.0, 2.718282**s))
             for i, s in zip(ids, scores, strict=True)
         )
         return Frame(control.span, control.steps, tokens)
+
+
+def rewrite_prompt(
+    tokenizer: Tokenizer, family: Family, prefix: str, bare: str, language: str, instruction: str
+) -> list[int]:
+    """Build the chat; its special tokens are ours, whatever the user's text looks like."""
+    above = [line for line in prefix.splitlines() if line.strip()][-_MAX_CONTEXT_LINES:]
+    context = ""
+    if above:
+        context = f"The code stands below these lines:\n```{language}\n" + "\n".join(above)
+        context += "\n```\n\n"
+    user = (
+        f"{context}Edit this code:\n```{language}\n{bare}\n```\n\n"
+        f"Instruction: {instruction.strip()}"
+    )
+    start = [tokenizer.special(family.chat_start)]
+    end = [tokenizer.special(family.chat_end), *tokenizer.encode("\n")]
+    return [
+        *start,
+        *tokenizer.encode(f"system\n{_SYSTEM}"),
+        *end,
+        *start,
+        *tokenizer.encode(f"user\n{user}"),
+        *end,
+        *start,
+        *tokenizer.encode(f"assistant\n```{language}\n"),
+    ]
 
 
 def common_indentation(text: str) -> str:

@@ -1,0 +1,147 @@
+"""Train the canvas adapter: `python -m engine.training {train,curves,split,join} --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.catalogue import resolve_local
+from engine.checkpoint import Checkpoint
+from engine.errors import EngineError
+from engine.model import Layer, Transformer
+from engine.tokenizer import Tokenizer
+from engine.training import curves, parts
+from engine.training.batches import BUCKETS
+from engine.training.samples import Corpus, Sampler
+from engine.training.trainer import Recipe, Run
+from engine.weights import FloatWeights
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 done, 1 stopped before the run's end, 2 wrong input."""
+    try:
+        args = _parser().parse_args(argv)
+        return int(args.run(args) or 0)
+    except SystemExit as end:  # argparse: it has said why
+        return end.code if isinstance(end.code, int) else 2
+    except (EngineError, OSError) as error:
+        sys.stderr.write(f"training: {error}\n")
+        return 2
+
+
+def _train(args: argparse.Namespace) -> int:
+    recipe = Recipe(
+        rank=args.rank,
+        batch=args.batch,
+        max_copies=args.copies,
+        learning_rate=args.lr,
+        steps=args.steps,
+        minutes=args.total_minutes,
+        seed=args.seed,
+    )
+    train, held = (Corpus(args.corpus / f"{name}.jsonl") for name in ("train", "held"))
+    local = resolve_local(args.model)
+    checkpoint = Checkpoint(local.path)
+    tensors = _Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))
+    model = Transformer(FloatWeights(checkpoint.config, tensors))
+    tokenizer, family = Tokenizer(checkpoint.vocabulary()), local.entry.family
+    samplers = [
+        Sampler(corpus, tokenizer, family, args.context, BUCKETS[-1], seed)
+        for corpus, seed in ((train, args.seed), (held, 0))
+    ]
+    if args.compile:
+        # One graph for each shape and for context and canvas; all layers share it.
+        torch._dynamo.config.cache_size_limit = 64
+        Layer.__call__ = torch.compile(Layer.__call__, dynamic=False)
+    run = Run(
+        model,
+        recipe,
+        *samplers,
+        void=tokenizer.special(family.void),
+        folder=args.run_folder,
+        base_sha256=local.entry.sha256 or "",
+        workers=args.workers,
+        compiled=args.compile,
+    )
+    if args.init:
+        run.start_from(args.init)
+    is_done = run.slice(args.minutes, log_every=args.log_every, held_samples=args.held)
+    return 0 if is_done else 1
+
+
+class _Placed(Mapping[str, Tensor]):
+    """A checkpoint's tensors on a device, in the dtype of training."""
+
+    def __init__(
+        self, tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._tensors, self._device, self._dtype = tensors, device, dtype
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name].to(self._device, self._dtype)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine.training", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    has_gpu = torch.cuda.is_available()
+
+    train = commands.add_parser("train", help="train for some minutes; the same command goes on")
+    train.set_defaults(run=_train)
+    train.add_argument("--corpus", type=Path, required=True, help="folder of the corpus builder")
+    train.add_argument("--run-folder", type=Path, required=True, help="state, log and adapter")
+    train.add_argument("--model", help="the base: a name, or a GGUF file")
+    train.add_argument("--init", type=Path, help="begin with this adapter's values")
+    length = train.add_mutually_exclusive_group(required=True)
+    length.add_argument("--steps", type=int, help="length of the whole run")
+    length.add_argument("--total-minutes", type=float, help="length of the whole run")
+    train.add_argument("--minutes", type=float, default=1e6, help="length of this slice")
+    train.add_argument("--device", default="cuda" if has_gpu else "cpu")
+    train.add_argument("--dtype", default="bfloat16" if has_gpu else "float32",
+                       choices=("bfloat16", "float32"))  # fmt: skip
+    train.add_argument("--compile", action="store_true", help="fuse operations (GPU)")
+    train.add_argument("--workers", type=int, default=12 if has_gpu else 0)
+    train.add_argument("--rank", type=int, default=16)
+    train.add_argument("--batch", type=int, default=64 if has_gpu else 4)
+    train.add_argument("--copies", type=int, default=8 if has_gpu else 3)
+    train.add_argument("--context", type=int, default=1024 if has_gpu else 256, help="tokens")
+    train.add_argument("--lr", type=float, default=4e-4)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--log-every", type=int, default=10, help="steps")
+    train.add_argument("--held", type=int, default=64, help="held-out holes at a slice's end")
+
+    picture = commands.add_parser("curves", help="draw a run's log as PNG")
+    picture.set_defaults(run=lambda a: curves.draw(a.log, a.picture))
+    picture.add_argument("log", type=Path)
+    picture.add_argument("picture", type=Path)
+
+    divide = commands.add_parser("split", help="cut a file into parts")
+    divide.set_defaults(run=lambda a: parts.split(a.file, a.folder, a.mebibytes << 20) and None)
+    divide.add_argument("file", type=Path)
+    divide.add_argument("folder", type=Path)
+    divide.add_argument("--mebibytes", type=int, default=15)
+
+    whole = commands.add_parser("join", help="put parts together and check the hash")
+    whole.set_defaults(run=lambda a: parts.join(a.folder, a.file.name, a.file, a.sha256))
+    whole.add_argument("folder", type=Path)
+    whole.add_argument("file", type=Path, help="where the whole goes; parts bear its name")
+    whole.add_argument("--sha256")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The adapter while it is trained: parameters in float32, laid onto a frozen model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from engine.linear import LowRank
+from engine.model import Transformer
+from engine.weights import PROJECTIONS
+
+SCALE = 2.0
+_MASK = "mask_embedding"
+
+
+class TrainableAdapter:
+    """Low-rank updates for every projection, and the vector of a masked token.
+
+    `tensors` are named as in the adapter's file.
+    """
+
+    def __init__(self, model: Transformer, rank: int, seed: int) -> None:
+        c = model.config
+        attention, keys = c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim
+        sizes = dict(
+            zip(
+                PROJECTIONS,
+                (
+                    (c.width, attention),
+                    (c.width, keys),
+                    (c.width, keys),
+                    (attention, c.width),
+                    (c.width, c.mlp_width),
+                    (c.width, c.mlp_width),
+                    (c.mlp_width, c.width),
+                ),
+                strict=True,
+            )
+        )
+        generator = torch.Generator().manual_seed(seed)
+        self.rank = rank
+        self.tensors: dict[str, Tensor] = {}
+        for i in range(c.num_layers):
+            for name, (inputs, outputs) in sizes.items():
+                stem = f"base_model.model.model.layers.{i}.{name}"
+                down = torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs)
+                self.tensors[f"{stem}.lora_A.weight"] = down
+                self.tensors[f"{stem}.lora_B.weight"] = torch.zeros(outputs, rank)
+        # A masked token starts as the mean of the ordinary ones.
+        sample = torch.arange(0, c.vocab_size, max(1, c.vocab_size // 4096), device=model.device)
+        self.tensors[_MASK] = model.embed(sample).float().mean(0).cpu()
+        for name, tensor in self.tensors.items():
+            self.tensors[name] = tensor.to(model.device).requires_grad_()
+
+    def attach(self, model: Transformer) -> None:
+        """Lay the present values onto a model; gradients flow back from its passes."""
+        for i, layer in enumerate(model.layers):
+            stem = f"base_model.model.model.layers.{i}."
+            layer.adapt(
+                {
+                    p: LowRank(
+                        self.tensors[f"{stem}{p}.lora_A.weight"].to(model.dtype),
+                        (self.tensors[f"{stem}{p}.lora_B.weight"] * SCALE).to(model.dtype),
+                    )
+                    for p in PROJECTIONS
+                }
+            )
+        model.mask_vector = self.tensors[_MASK].to(model.dtype)
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Start from an adapter's file.
+
+        Raises:
+            CheckpointError: if it does not fit.
+        """
+        try:
+            found = load_file(path)
+            for name, tensor in self.tensors.items():
+                tensor.copy_(found[name])
+        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(f"{path} is not an adapter of this shape: {error}") from error
+
+
+def save_adapter(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write an adapter in bfloat16, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    ready = {n: t.detach().to("cpu", torch.bfloat16).contiguous() for n, t in tensors.items()}
+    save_file(ready, partial, metadata | {"scale": str(SCALE)})
+    partial.replace(path)
