@@ -56,7 +56,7 @@ def _train(args: argparse.Namespace) -> int:
     ]
     if args.compile:
         # One graph for each shape and for context and canvas; all layers share it.
-        torch._dynamo.config.cache_size_limit = 64
+        torch._dynamo.config.cache_size_limit = 64  # pyright: ignore[reportPrivateUsage]
         Layer.__call__ = torch.compile(Layer.__call__, dynamic=False)
     run = Run(
         model,
@@ -72,6 +72,18 @@ def _train(args: argparse.Namespace) -> int:
         run.start_from(args.init)
     is_done = run.slice(args.minutes, log_every=args.log_every, held_samples=args.held)
     return 0 if is_done else 1
+
+
+def _curves(args: argparse.Namespace) -> None:
+    curves.draw(args.log, args.picture)
+
+
+def _split(args: argparse.Namespace) -> None:
+    parts.split(args.file, args.folder, args.mebibytes << 20)
+
+
+def _join(args: argparse.Namespace) -> None:
+    parts.join(args.folder, args.file.name, args.file, args.sha256)
 
 
 class _Placed(Mapping[str, Tensor]):
@@ -125,18 +137,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--held", type=int, default=64, help="held-out holes at a slice's end")
 
     picture = commands.add_parser("curves", help="draw a run's log as PNG")
-    picture.set_defaults(run=lambda a: curves.draw(a.log, a.picture))
+    picture.set_defaults(run=_curves)
     picture.add_argument("log", type=Path)
     picture.add_argument("picture", type=Path)
 
     divide = commands.add_parser("split", help="cut a file into parts")
-    divide.set_defaults(run=lambda a: parts.split(a.file, a.folder, a.mebibytes << 20) and None)
+    divide.set_defaults(run=_split)
     divide.add_argument("file", type=Path)
     divide.add_argument("folder", type=Path)
     divide.add_argument("--mebibytes", type=int, default=15)
 
     whole = commands.add_parser("join", help="put parts together and check the hash")
-    whole.set_defaults(run=lambda a: parts.join(a.folder, a.file.name, a.file, a.sha256))
+    whole.set_defaults(run=_join)
     whole.add_argument("folder", type=Path)
     whole.add_argument("file", type=Path, help="where the whole goes; parts bear its name")
     whole.add_argument("--sha256")

@@ -1,4 +1,4 @@
-"""The passes of training, over the same transformer that decodes: contexts once, canvases on them."""
+"""The passes of training, over the transformer that decodes: contexts once, canvases on them."""
 
 from __future__ import annotations
 
@@ -69,8 +69,6 @@ def canvas_states(
     own, place = slot // length, slot % length
     itself = (own[:, None] == own) & ((own[:, None] < copies - causal) | (place[:, None] >= place))
     known = torch.arange(width, device=shown.device) < lengths[:, None]  # (B, C)
-    mask = torch.cat(
-        [known[:, None].expand(-1, len(slot), -1), itself.expand(batch, -1, -1)], 2
-    )
+    mask = torch.cat([known[:, None].expand(-1, len(slot), -1), itself.expand(batch, -1, -1)], 2)
     positions = lengths[:, None] + place
     return model.run(x, positions, mask, context, adapted=True).view(batch, copies, length, -1)

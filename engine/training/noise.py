@@ -70,11 +70,11 @@ def noisy_copies(
     tail = _TAIL_WEIGHT / behind_end.sum(-1, keepdim=True).clamp(min=5)
     weight = torch.where(behind_end, tail, masked.float())
     if corrupt:
-        wrong = (uniform(batch, noisy, length) < _WRONG) & ~masked
         near = (uniform(batch, noisy * length) * num_text.clamp(min=1)[:, None]).long()
         near = text.gather(1, near).view(batch, noisy, length)
         far = (uniform(batch, noisy, length) * min(_ORDINARY, vocab_size)).long()
         other = torch.where(uniform(batch, noisy, length) < 0.5, near, far)
+        wrong = (uniform(batch, noisy, length) < _WRONG) & ~masked & (other != shown)
         shown = torch.where(wrong, other, shown)
         weight = torch.where(
             masked, weight, torch.where(wrong, _WRONG_WEIGHT, _RIGHT_WEIGHT) * up_to_end

@@ -6,7 +6,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import CheckpointError, ConfigError
-from engine.model import Layer, Transformer
+from engine.model import Transformer
 from engine.training.batches import Batch, batches, collate
 from engine.training.head_loss import head_loss
 from engine.training.network import canvas_states, encode_contexts
 from engine.training.noise import noisy_copies
-from engine.training.samples import Sampler
+from engine.training.samples import Sample, Sampler
 from engine.training.trainable import TrainableAdapter, save_adapter
 
 # Copies of a hole by canvas length, the causal one included: short canvases leave room for more.
@@ -227,7 +227,9 @@ class Run:
         self.adapter.tensors = self.average
         self.adapter.attach(self.model)
         self.adapter.tensors = live
-        fitting = (s for s in self._held_samples() if s.draft is None and len(s.text) < _HELD_CANVAS)
+        fitting = (
+            s for s in self._held_samples() if s.draft is None and len(s.text) < _HELD_CANVAS
+        )
         samples = [next(fitting) for _ in range(num_samples)]
         sums: dict[str, float] = dict.fromkeys(("parallel", "causal", "lead", "causal_lead"), 0.0)
         count = 0
@@ -321,7 +323,7 @@ class Run:
             masked,
         )
 
-    def _held_samples(self) -> Iterator[Any]:
+    def _held_samples(self) -> Iterator[Sample]:
         number = 0
         while True:
             yield self.held.draw(number)
@@ -395,7 +397,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
+def _stop_signals() -> Generator[Callable[[], bool]]:
     """Turn SIGTERM and Ctrl-C into a wish to stop after the present step."""
     caught: list[int] = []
     numbers = (signal.SIGTERM, signal.SIGINT)
