@@ -10,10 +10,11 @@ from engine.protocol import EditRequest, Effort
 
 
 class Decoding(StrEnum):
-    """How the first try at a hole is decoded; further tries are always sampled sequentially."""
+    """How the first try at a hole is decoded; further tries are always decoded causally."""
 
     BASE = "base"  # one token a pass, adapter off: the frozen base's own fill-in-the-middle
     SEQUENTIAL = "sequential"  # one token a pass, with the adapter if there is one
+    VERIFIED = "verified"  # the same tokens in fewer passes: the context drafts, a pass checks
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 

@@ -1,4 +1,4 @@
-"""Drafting a rewrite from the old text: unchanged code is proposed, the model only agrees."""
+"""Drafts for causal decoding: a rewrite's old text, and what the context itself says twice."""
 
 from __future__ import annotations
 
@@ -41,3 +41,59 @@ class OldTextDraft:
                     self._place = at + size
                     self._is_aligned = True
                     return
+
+
+# Tokens that must match for what followed them to be proposed again, longest match first.
+_NGRAMS = (3, 2, 1)
+# A proposal starts short and doubles while the model agrees: a wrong one costs time for nothing.
+_FIRST_RUN, _LONGEST_RUN = 2, 16
+
+
+class ContextDraft:
+    """Proposes what followed the last tokens where they stood before (arXiv:2304.04487).
+
+    Looked up in the text behind the hole, before it and in the hole, the nearest place first.
+    """
+
+    def __init__(self, before: Sequence[int], behind: Sequence[int]) -> None:
+        self._text = list(behind)
+        self._seam = len(behind)  # nothing is matched or proposed across it
+        self._places: dict[tuple[int, ...], int] = {}  # n-gram: where its last occurrence ends
+        self._guess: list[int] = []
+        self._run = _FIRST_RUN
+        self._seen = 0  # emitted tokens looked at
+        for place in range(1, len(self._text)):
+            self._note(place, first=0)
+        self._append(before)
+
+    def propose(self, emitted: Sequence[int]) -> list[int]:
+        """Return the tokens that followed the longest known ending; none if there is none."""
+        new = list(emitted[self._seen :])
+        self._seen = len(emitted)
+        if self._guess:
+            agreed = new[: len(self._guess)] == self._guess
+            self._run = min(2 * self._run, _LONGEST_RUN) if agreed else _FIRST_RUN
+        self._append(new)
+        self._guess = self._following()
+        return self._guess
+
+    def _following(self) -> list[int]:
+        for size in _NGRAMS:
+            if len(self._text) - self._seam < size:
+                continue
+            place = self._places.get(tuple(self._text[-size:]))
+            if place is not None:
+                end = place + self._run
+                return self._text[place : min(end, self._seam) if place < self._seam else end]
+        return []
+
+    def _append(self, tokens: Sequence[int]) -> None:
+        for token in tokens:
+            # The present end is noted only once something follows it.
+            self._note(len(self._text), first=self._seam)
+            self._text.append(token)
+
+    def _note(self, place: int, first: int) -> None:
+        for size in _NGRAMS:
+            if place - size >= first:
+                self._places[tuple(self._text[place - size : place])] = place

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
+from engine.causal import Draft as TokenDraft
 from engine.causal import NoDraft, Pick, decode, greedy, sampler
 from engine.config import Decoding, EffortConfig
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
+from engine.draft import ContextDraft
 from engine.family import Family
 from engine.model import Transformer
 from engine.protocol import Frame, FrameToken, TokenState
@@ -79,6 +81,7 @@ class Filler:
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
+        seam = context.index(self._tokenizer.special(self._family.fim_suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         cache = self._model.new_cache(len(context) + longest + 1)
         encode_context(self._model, context, cache, control)
@@ -86,7 +89,10 @@ class Filler:
 
         def sequential(adapted: bool, pick: Pick) -> Draft:
             cache.length = len(context)
-            return self._sequential(cache, shape, max_tokens, adapted, pick, control)
+            draft = NoDraft()
+            if self._decoding in (Decoding.VERIFIED, Decoding.PARALLEL):
+                draft = ContextDraft(context[1:seam], context[seam + 1 :])
+            return self._sequential(cache, shape, max_tokens, draft, adapted, pick, control)
 
         if self._decoding is Decoding.PARALLEL:
             limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
@@ -115,29 +121,36 @@ class Filler:
         cache: Cache,
         shape: HoleShape,
         max_tokens: int,
+        draft: TokenDraft,
         adapted: bool,
         pick: Pick,
         control: Control,
     ) -> Draft:
-        """Decode one token a pass; the adapter knows better where the hole ends."""
+        """Decode from left to right; the adapter knows better where the hole ends."""
         ids: list[int] = []
         scores: list[float] = []
         prompt = [self._sentinel]
-        steps = decode(self._model, cache, prompt, NoDraft(), adapted=adapted, pick=pick)
+        steps = decode(self._model, cache, prompt, draft, adapted=adapted, pick=pick)
         control.check()
         for step in steps:
             control.forward_calls += 1
             control.steps += 1
-            ids += step.tokens
-            scores += step.logprobs
+            # Token by token, as if each had taken a pass: a draft must not change where it ends.
+            for token, score in zip(step.tokens, step.logprobs, strict=True):
+                ids.append(token)
+                scores.append(score)
+                if token in self._ends:
+                    self._show(control, ids, scores)
+                    text = self._tokenizer.decode(ids[:-1])
+                    end = shape.end(text)
+                    return _draft(shape, text if end is None else end, scores)
+                text = self._tokenizer.decode(ids)
+                if (end := shape.end(text)) is not None:
+                    self._show(control, ids, scores)
+                    return _draft(shape, end, scores)
+                if len(ids) >= max_tokens:
+                    break
             self._show(control, ids, scores)
-            if ids[-1] in self._ends:
-                text = self._tokenizer.decode(ids[:-1])
-                end = shape.end(text)
-                return _draft(shape, text if end is None else end, scores)
-            text = self._tokenizer.decode(ids)
-            if (end := shape.end(text)) is not None:
-                return _draft(shape, end, scores)
             if len(ids) >= max_tokens:
                 break
             control.check()

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 FIXED_TOKENS = 64
-# One token a pass: the frozen base, which is the autoregressive floor, and with the adapter.
-CAUSAL = ("base", "sequential")
+# From left to right: the frozen base, which is the autoregressive floor, and with the adapter, a
+# token a pass or drafts of the context checked in one.
+CAUSAL = ("base", "sequential", "verified")
 # A canvas denoised: of a length that is found, of FIXED_TOKENS, of the true length.
 DENOISED = ("fixed", "oracle")
 MODES = (*CAUSAL, "parallel", *DENOISED)

@@ -175,3 +175,15 @@ def test_a_cancel_stops_before_the_next_pass():
     with pytest.raises(Cancelled):
         next(tries)
     assert len(model.lengths) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_verified_fill_is_the_sequential_one_in_fewer_passes(reference, seed):
+    """On a random model, which soon repeats itself and so gives drafts something to find."""
+    model = tiny.transformer(reference(seed=seed % 3))
+    shape = HoleShape("value = one\n" * (seed + 1), "value = two\n" * seed)
+    one, sequential_control = fill(model, Decoding.SEQUENTIAL, shape=shape, max_tokens=60)
+    other, control = fill(model, Decoding.VERIFIED, shape=shape, max_tokens=60)
+    assert (other.text, other.tokens) == (one.text, one.tokens)
+    assert other.score == pytest.approx(one.score, abs=1e-4)
+    assert control.forward_calls <= sequential_control.forward_calls
