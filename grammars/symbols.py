@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grammars.languages import language
 from grammars.lines import LineIndex
 from grammars.selection import DEFINITIONS, FUNCTIONS
 from grammars.span import Span
-from grammars.syntax import Node, SyntaxTree
+from grammars.syntax import Node, SyntaxTree, tree_of
 
 # A name bound to a function value: `const f = () => {}`.
 _BINDINGS = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
@@ -33,6 +35,30 @@ def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
         for node in tree.nodes()
         if _defines(node, text, last) and f".{_path(node, text)}".endswith(f".{name}")
     )
+
+
+def repeated_inside_itself(text: str, language_id: str, places: Sequence[Span]) -> list[str]:
+    """Return names of definitions at `places` that stand inside one of their own kind and name.
+
+    None without a grammar, or if the text takes too long to parse.
+    """
+    tree = tree_of(text, language_id)
+    if tree is None:
+        return []
+    found: list[str] = []
+    pending: list[tuple[Node, frozenset[tuple[str, str]]]] = [(tree.root, frozenset())]
+    while pending:
+        node, above = pending.pop()
+        if node.type in _SYMBOLS and (name := _name(node, text)):
+            if (node.type, name) in above:
+                found.append(name)
+            above |= {(node.type, name)}
+        pending += [
+            (child, above)
+            for child in node.named_children
+            if any(child.span.start < p.end and p.start < child.span.end for p in places)
+        ]
+    return found
 
 
 def _defines(node: Node, text: str, name: str) -> bool:

@@ -171,6 +171,11 @@ class SyntaxTree:
         tree = _parse(utf8.data, self.language, tree, deadline_s)
         return SyntaxTree(text, self.language, utf8, tree)
 
+    @property
+    def root(self) -> Node:
+        """The node of the whole text."""
+        return Node(self._tree.root_node, self._utf8)
+
     def faults(self) -> list[SyntaxFault]:
         """Return every ERROR and MISSING node in the order of the text, nested ones too."""
         found: list[SyntaxFault] = []

@@ -1,4 +1,4 @@
-"""The gate: whether an edit may be offered, judged by what it does to a file's syntax.
+"""The gate: whether an edit may be offered, judged by what it does to a file's syntax and scopes.
 
 Files are often broken while they are edited, so an edit is compared with the file before it.
 """
@@ -15,6 +15,7 @@ from grammars.languages import Language, language
 from grammars.lines import LineIndex
 from grammars.python_source import new_fault
 from grammars.span import Replacement, Span, apply, landed, minimal
+from grammars.symbols import repeated_inside_itself
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
 
 MAX_REASONS = 3
@@ -54,6 +55,7 @@ def validate(text: str, replacements: Iterable[Replacement], language_id: str) -
         return Verdict(False, (str(error),), checked=False)
     if not reasons and known.id == "python" and (fault := new_fault(text, edit.new, edit.places)):
         reasons = (f"Python: {fault.message} (line {fault.line + 1})",)
+    reasons = reasons or _repeated(edit, known)
     return Verdict(not reasons, reasons)
 
 
@@ -130,6 +132,16 @@ def _compared(edit: _Edit, known: Language) -> _Comparison:
         allowed = min(allowed, len(faults))
     new = [f for f in after if not _is_among(_in_old_text(f, edit.places), excused)]
     return _Comparison(new, len(after), allowed)
+
+
+def _repeated(edit: _Edit, known: Language) -> tuple[str, ...]:
+    """Tell which definition the edit writes into itself: a method answered with its whole class."""
+    new = [new for _, new in edit.places]
+    if not (after := repeated_inside_itself(edit.new, known.id, new)):
+        return ()
+    before = repeated_inside_itself(edit.text, known.id, [old for old, _ in edit.places])
+    more = dict.fromkeys(name for name in after if after.count(name) > before.count(name))
+    return tuple(f"`{name}` is defined again inside itself" for name in more)[:MAX_REASONS]
 
 
 @lru_cache(maxsize=8)

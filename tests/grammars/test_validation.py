@@ -338,3 +338,52 @@ def test_a_file_that_cannot_be_parsed_in_time_is_not_edited(monkeypatch):
 def test_overlapping_replacements_are_a_callers_mistake():
     with pytest.raises(ValueError, match="overlaps"):
         validate("abc", [Replacement(Span(0, 2), ""), Replacement(Span(1, 3), "")], "python")
+
+
+REPEATED = {
+    "python": (
+        "class Cart:\n    def total(self):\n        return 1\n",
+        "    def total(self):\n        return 1\n",
+        "    class Cart:\n        def total(self):\n            return 2\n",
+    ),
+    "typescript": (
+        "function total(): number {\n  return 1;\n}\n",
+        "  return 1;\n",
+        "  function total(): number {\n    return 2;\n  }\n",
+    ),
+    "rust": (
+        "fn total() -> i32 {\n    1\n}\n",
+        "    1\n",
+        "    fn total() -> i32 {\n        2\n    }\n    total()\n",
+    ),
+    "java": (
+        "class Cart {\n  int total() {\n    return 1;\n  }\n}\n",
+        "  int total() {\n    return 1;\n  }\n",
+        "  class Cart {\n    int total() {\n      return 2;\n    }\n  }\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", REPEATED)
+def test_a_definition_written_into_itself_is_refused(language):
+    text, old, new = REPEATED[language]
+    name = "Cart" if "Cart" in text else "total"
+    verdict = validate(text, [_replace(text, old, new)], language)
+    assert verdict.reasons == (f"`{name}` is defined again inside itself",)
+    # What stood so before is not the edit's doing.
+    nested = text.replace(old, new)
+    assert validate(nested, [_replace(nested, "2", "3")], language).ok
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "new"),
+    [
+        ("java", "class Cart {\n  X\n}\n", "Cart() {}"),
+        ("cpp", "class Cart {\n  int x;\n};\n", "Cart() {}"),
+        ("python", "def f():\n    X\n", "def g():\n        pass\n    f = g"),
+        ("python", "class A:\n    X\n\n\nclass B:\n    x = 1\n", "class B:\n        pass"),
+    ],
+)
+def test_constructors_and_other_names_are_not_repeats(language, text, new):
+    old = "X" if "X" in text else "int x;"
+    assert validate(text, [_replace(text, old, new)], language).ok
