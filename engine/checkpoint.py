@@ -121,7 +121,12 @@ class Checkpoint:
 
     def _config(self) -> ModelConfig:
         def number(name: str) -> Any:
-            return self._field(f"{self.architecture}.{name}")
+            value = self._field(f"{self.architecture}.{name}")
+            if not isinstance(value, int | float) or not value > 0:
+                raise CheckpointError(
+                    f"{self.path}: field {name!r} is {value!r}, not a number above 0"
+                )
+            return value
 
         heads = number("attention.head_count")
         return ModelConfig(

@@ -18,6 +18,7 @@ from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
+from engine.errors import ConfigError
 from engine.family import Family
 from engine.model import Transformer
 from engine.protocol import Frame, FrameToken, TokenState
@@ -77,13 +78,21 @@ class Filler:
         """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
 
         With an adapter the frozen base gives the second draft: the two seldom fail together.
+
+        Raises:
+            ConfigError: if context and hole are more than the model can hold.
         """
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
         seam = context.index(self._tokenizer.special(self._family.fim_suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
-        cache = self._model.new_cache(len(context) + longest + 1)
+        limit = self._model.config.max_positions
+        if (needed := len(context) + longest + 1) > limit:
+            raise ConfigError(
+                f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
+            )
+        cache = self._model.new_cache(needed)
         encode_context(self._model, context, cache, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
 
@@ -183,7 +192,7 @@ class Filler:
                 break
             canvas = canvas.grown(min(2 * len(canvas), limit))
         assert step is not None
-        ids = canvas.text_ids()
+        ids = canvas.text_ids()[: limit - 1]  # the last place is the end's, found or not
         text = self._tokenizer.decode(ids)
         end = shape.end(text)
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()

@@ -32,12 +32,19 @@ class Vocabulary:
 
 
 class Tokenizer:
-    """Byte-level BPE with Qwen2's split into words."""
+    """Byte-level BPE with Qwen2's split into words.
+
+    Raises:
+        CheckpointError: if a merge is not of tokens.
+    """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         vocab = {token: i for i, token in enumerate(vocabulary.tokens)}
         pairs = [(left, right) for left, _, right in (m.partition(" ") for m in vocabulary.merges)]
-        self._backend = Backend(models.BPE(vocab=vocab, merges=pairs))
+        try:
+            self._backend = Backend(models.BPE(vocab=vocab, merges=pairs))
+        except Exception as error:  # the library raises no narrower type
+            raise CheckpointError(f"the model's tokenizer is damaged: {error}") from error
         self._backend.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Split(Regex(_WORDS), "isolated"),

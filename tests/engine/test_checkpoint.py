@@ -145,3 +145,13 @@ def test_flipped_bytes_of_the_header_give_a_model_or_a_reason(model, tmp_path):
         except EngineError:
             refused += 1
     assert refused > 10
+
+
+@pytest.mark.parametrize("field", ["attention.head_count", "block_count", "context_length"])
+def test_a_size_of_nothing_is_named(model, tmp_path, field):
+    path = tiny.write_gguf(tmp_path / "m.gguf", model())
+    data = path.read_bytes()
+    at = data.index(f"qwen2.{field}".encode()) + len(f"qwen2.{field}") + 4
+    path.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
+    with pytest.raises(CheckpointError, match=rf"field '{field}' is 0, not a number above 0"):
+        Checkpoint(path)

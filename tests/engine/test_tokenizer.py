@@ -1,3 +1,4 @@
+import dataclasses
 import random
 import unicodedata
 
@@ -84,3 +85,9 @@ def test_special_tokens_are_named_and_have_no_text():
 def test_half_a_character_is_shown_as_such():
     tokenizer = tiny.tokenizer()
     assert tokenizer.decode(tokenizer.encode("a😀")[:-1]) == "a\ufffd"
+
+
+def test_a_merge_of_unknown_tokens_is_refused():
+    damaged = dataclasses.replace(tiny.vocabulary(), merges=["Ġ nothing"])
+    with pytest.raises(CheckpointError, match=r"tokenizer is damaged: .*nothing"):
+        Tokenizer(damaged)
