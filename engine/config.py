@@ -14,7 +14,7 @@ class Decoding(StrEnum):
 
     BASE = "base"  # one token a pass, adapter off: the frozen base's own fill-in-the-middle
     SEQUENTIAL = "sequential"  # one token a pass, with the adapter if there is one
-    VERIFIED = "verified"  # the same tokens in fewer passes: the context drafts, a pass checks
+    VERIFIED = "verified"  # fewer passes: the context drafts, one pass checks a run
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 

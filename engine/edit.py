@@ -41,7 +41,7 @@ class Editor:
         model: Transformer,
         tokenizer: Tokenizer,
         family: Family,
-        decoding: Decoding = Decoding.VERIFIED,
+        decoding: Decoding = Decoding.SEQUENTIAL,
     ) -> None:
         if decoding is Decoding.PARALLEL and not model.has_adapter:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")

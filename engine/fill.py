@@ -99,7 +99,8 @@ class Filler:
         def sequential(adapted: bool, pick: Pick) -> Draft:
             cache.length = len(context)
             draft = NoDraft()
-            if self._decoding in (Decoding.VERIFIED, Decoding.PARALLEL):
+            # A draft shifts which random number meets which token: samples keep to their seed.
+            if pick is greedy and self._decoding is Decoding.VERIFIED:
                 draft = ContextDraft(context[1:seam], context[seam + 1 :])
             return self._sequential(cache, shape, max_tokens, draft, adapted, pick, control)
 

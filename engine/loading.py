@@ -37,7 +37,7 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.VERIFIED)
+    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:
