@@ -1,4 +1,4 @@
-"""The extension in code-server: `install.sh DIR`, then DIFFILL_BROWSER=DIR pytest tests/editors/vscode."""
+"""The extension in code-server: `install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
 
 import os
 import shutil
