@@ -3,7 +3,8 @@
 The line holds `script` and a JSON object:
     fill     what comes in place of the span, or a list: of each span
     frames   how many frames a span has, 3 by default
-    mode     "wait" for the notification `test/release`, "refuse", "unchecked", "die" or "outside"
+    mode     "wait" for the notification `test/release`, "linger" for it after the frames, "refuse",
+             "unchecked", "die" or "outside"
 The engine tells what happens to it by window/logMessage: "engine: started TEXT" (as JSON) and
 "engine: cancelled"; the request `test/running` returns how many edits are being made. It also
 prints to stdout, which must not reach the client.
@@ -71,6 +72,8 @@ class ScriptedEngine:
                     states = [TokenState.COMMITTED] * step + [TokenState.MASKED] * (count - step)
                     tokens = tuple(FrameToken("t", state, 0.5) for state in states[-3:])
                     on_frame(Frame(number, step, tokens))
+        if mode == "linger":
+            await self.released.wait()
         verdict = Verdict(
             ok=mode != "refuse",
             reasons=("unclosed '('",) if mode == "refuse" else (),

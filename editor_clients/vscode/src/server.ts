@@ -1,0 +1,209 @@
+/** The language server: found, started, restarted. */
+
+import * as fs from "node:fs";
+
+import * as vscode from "vscode";
+import {
+  LanguageClient,
+  State,
+  type LanguageClientOptions,
+  type StaticFeature,
+} from "vscode-languageclient/node";
+
+import { findServer } from "./discovery.js";
+import type { Snooze } from "./ghost.js";
+import type { CommandArgument, Frame, FrameEnd, ServerCommand } from "./protocol.js";
+import type { Sessions } from "./session.js";
+import { serverPath, serverSettings } from "./settings.js";
+
+export type Health =
+  | { readonly state: "ready" | "off" | "starting" }
+  | { readonly state: "loading"; readonly detail: string }
+  | { readonly state: "error"; readonly detail: string };
+
+export const LANGUAGES = [
+  "python", "javascript", "javascriptreact", "typescript", "typescriptreact",
+  "rust", "go", "c", "cpp", "java",
+];
+
+export type Run = (command: ServerCommand, argument: CommandArgument) => unknown;
+
+const abilities: StaticFeature = {
+  fillClientCapabilities(capabilities) {
+    // Without lazy edits the server's code actions are commands, and those run as previews.
+    const action = capabilities.textDocument?.codeAction;
+    if (action) {
+      delete action.resolveSupport;
+      delete action.dataSupport;
+    }
+    const experimental = { diffill: { frames: true, instructionPrompt: true } };
+    capabilities.experimental = { ...(capabilities.experimental as object), ...experimental };
+  },
+  initialize() {},
+  getState() {
+    return { kind: "static" };
+  },
+  clear() {},
+};
+
+/** At most one running server; starts and stops stand in a queue. */
+export class Server implements vscode.Disposable {
+  health: Health = { state: "off" };
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChange = this.changed.event;
+  private client: LanguageClient | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private configured = "";
+
+  constructor(
+    private readonly output: vscode.LogOutputChannel,
+    private readonly sessions: Sessions,
+    private readonly snooze: Snooze,
+    private readonly run: Run,
+  ) {}
+
+  /** Returns the running client; one that has ended is started again. */
+  async ready(): Promise<LanguageClient | undefined> {
+    await this.queue;
+    if (!this.client?.isRunning()) await this.restart();
+    return this.client?.isRunning() ? this.client : undefined;
+  }
+
+  restart(): Promise<void> {
+    const next = this.queue.then(() => this.replace());
+    this.queue = next;
+    return next;
+  }
+
+  /** Restarts the server if a setting it was started with is another now. */
+  async follow(): Promise<void> {
+    await this.queue;
+    if (this.client && this.configured !== configuration()) await this.restart();
+  }
+
+  private async replace(): Promise<void> {
+    await this.stop();
+    const interpreter = vscode.workspace.isTrusted ? await selectedInterpreter() : undefined;
+    const found = findServer(
+      {
+        setting: serverPath(),
+        interpreter,
+        searchPath: process.env["PATH"] ?? "",
+        windows: process.platform === "win32",
+        isExecutable,
+      },
+      (line) => this.output.info(line),
+    );
+    if ("problem" in found) return this.fail(found.problem);
+    this.configured = configuration();
+    this.set({ state: "starting" });
+    const client = new LanguageClient(
+      "diffill", "Diffill", { command: found.program, args: ["lsp"] }, this.options(),
+    );
+    client.registerFeature(abilities);
+    client.onNotification("diffill/frame", (frame: Frame) => this.sessions.onFrame(frame));
+    client.onNotification("diffill/frameEnd", (finish: FrameEnd) => this.sessions.onFrameEnd(finish));
+    client.onDidChangeState(({ newState }) => this.onState(client, newState));
+    this.client = client;
+    try {
+      await client.start();
+    } catch (error) {
+      this.fail(`the server did not start: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  private options(): LanguageClientOptions {
+    return {
+      documentSelector: LANGUAGES.flatMap((language) => [
+        { scheme: "file", language }, { scheme: "untitled", language },
+      ]),
+      initializationOptions: serverSettings(),
+      outputChannel: this.output,
+      middleware: {
+        provideInlineCompletionItems: (document, position, context, token, next) =>
+          this.snooze.active || this.sessions.phase(document) !== "idle"
+            ? null
+            : next(document, position, context, token),
+        executeCommand: (command, args: unknown[]) =>
+          this.run(command as ServerCommand, args[0] as CommandArgument),
+        handleWorkDoneProgress: (_token, params) => this.onProgress(params),
+      },
+    };
+  }
+
+  private onProgress(params: { kind: string; message?: string; percentage?: number }): void {
+    // Loading has no percentage of tokens; what counts tokens is seen in the document.
+    const loading = params.kind === "report" && params.percentage === undefined && params.message;
+    this.set(loading ? { state: "loading", detail: loading } : { state: "ready" });
+  }
+
+  private onState(client: LanguageClient, state: State): void {
+    if (client !== this.client) return;
+    if (state === State.Running) this.set({ state: "ready" });
+    if (state === State.Starting) this.set({ state: "starting" });
+    if (state === State.Stopped) {
+      this.sessions.dropRunning();
+      this.set({ state: "error", detail: "the language server has ended; the next command starts it again" });
+    }
+  }
+
+  private fail(problem: string): void {
+    this.output.error(problem);
+    this.set({ state: "error", detail: problem });
+    const [settings, help] = ["Open Settings", "How to Install"];
+    void vscode.window.showErrorMessage(`Diffill: ${problem}`, settings, help).then((chosen) => {
+      if (chosen === settings) void vscode.commands.executeCommand("workbench.action.openSettings", "diffill.path");
+      if (chosen === help) void vscode.commands.executeCommand("diffill.walkthrough");
+    });
+  }
+
+  private async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.sessions.dropRunning();
+    // One that died by itself cannot be asked to stop.
+    await client?.dispose().catch((error: unknown) => this.output.info(`stopping: ${String(error)}`));
+    this.set({ state: "off" });
+  }
+
+  private set(health: Health): void {
+    this.health = health;
+    this.changed.fire();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.queue;
+    await this.stop();
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+}
+
+function configuration(): string {
+  return JSON.stringify([serverPath(), serverSettings()]);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+interface PythonExtension {
+  environments?: { getActiveEnvironmentPath(): { path: string } };
+}
+
+async function selectedInterpreter(): Promise<string | undefined> {
+  const extension = vscode.extensions.getExtension<PythonExtension>("ms-python.python");
+  if (extension) {
+    const exports = await extension.activate();
+    const selected = exports.environments?.getActiveEnvironmentPath().path;
+    if (selected) return selected;
+  }
+  return vscode.workspace.getConfiguration("python").get<string>("defaultInterpreterPath");
+}

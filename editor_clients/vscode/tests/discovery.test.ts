@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { findServer, type Surroundings } from "../src/discovery.js";
+
+function find(files: string[], given: Partial<Surroundings>) {
+  return findServer(
+    {
+      setting: "", interpreter: undefined, searchPath: "", windows: false,
+      isExecutable: (file) => files.includes(file), ...given,
+    },
+    () => undefined,
+  );
+}
+
+const FILES = ["/own/diffill", "/venv/bin/diffill", "/usr/bin/diffill", "bin/diffill"];
+const PLACES = { interpreter: "/venv/bin/python", searchPath: "bin:/usr/bin" };
+
+test("the setting goes before the interpreter, and that before the PATH", () => {
+  assert.deepEqual(find(FILES, { ...PLACES, setting: "/own/diffill" }), { program: "/own/diffill", source: "setting" });
+  assert.deepEqual(find(FILES, PLACES), { program: "/venv/bin/diffill", source: "interpreter" });
+  assert.deepEqual(find(FILES, { searchPath: "bin:/usr/bin" }), { program: "/usr/bin/diffill", source: "PATH" });
+});
+
+test("a setting that names no program is a problem, not passed over", () => {
+  const found = find(FILES, { ...PLACES, setting: "/gone/diffill" });
+  assert.match("problem" in found ? found.problem : "", /\/gone\/diffill/);
+});
+
+test("a relative folder of the PATH is never searched", () => {
+  assert.ok("problem" in find(FILES, { searchPath: "bin:." }));
+});

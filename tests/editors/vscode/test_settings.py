@@ -1,0 +1,34 @@
+"""The extension's settings are the server's, and its version is the package's."""
+
+import json
+import tomllib
+
+from raw_client import ROOT
+
+EXTENSION = json.loads((ROOT / "editor_clients/vscode/package.json").read_text("utf-8"))
+SCHEMA = json.loads((ROOT / "lsp_server/settings.schema.json").read_text("utf-8"))
+FACTS = ("type", "enum", "default", "items", "minimum", "maximum")
+
+
+def facts(properties):
+    return {
+        name: {fact: about[fact] for fact in FACTS if fact in about}
+        for name, about in properties.items()
+    }
+
+
+def test_the_settings_are_those_of_the_server():
+    properties = EXTENSION["contributes"]["configuration"]["properties"]
+    settings = {name.removeprefix("diffill."): about for name, about in properties.items()}
+    del settings["path"]
+    assert facts(settings) == facts(SCHEMA["properties"])
+
+
+def test_the_settings_that_start_a_program_are_restricted():
+    restricted = EXTENSION["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
+    assert set(restricted) == {"diffill.path", "diffill.model"}
+
+
+def test_the_version_is_that_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert EXTENSION["version"] == project["version"]
