@@ -195,7 +195,7 @@ try {
 
   await open("rewrite.py", 2);
   await command("Rewrite…");
-  await page.locator(".quick-input-widget input").first().fill("x = 3");
+  await page.getByPlaceholder("An instruction").fill("x = 3");
   await page.keyboard.press("Enter");
   await status("question").waitFor(PATIENCE);
   await page.keyboard.press("Tab");
