@@ -35,12 +35,12 @@ export function applied(text: string, changes: readonly Change[]): string {
     .reduce((made, { start, end, text: put }) => made.slice(0, start) + put + made.slice(end), text);
 }
 
-/** Returns where a cursor belongs after the changes: inside one, as far from its start as before. */
+/** Returns where a cursor belongs after the changes: in one, as far from its start as before. */
 export function keptOffset(offset: number, changes: readonly Change[]): number {
   let shift = 0;
   for (const { start, end, text } of [...changes].sort((a, b) => a.start - b.start)) {
     if (start >= offset) break;
-    if (offset < end) return start + shift + Math.min(offset - start, text.length);
+    if (offset <= end) return start + shift + Math.min(offset - start, text.length);
     shift += text.length - (end - start);
   }
   return offset + shift;

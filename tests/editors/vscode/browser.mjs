@@ -9,7 +9,7 @@ import path from "node:path";
 
 const [base, extension, server, out] = process.argv.slice(2);
 const { chromium } = createRequire(path.join(base, "editor", "package.json"))("playwright-core");
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 30_000 };
 const folder = (...parts) => {
   const made = path.join(out, ...parts);
   fs.mkdirSync(made, { recursive: true });
@@ -87,10 +87,14 @@ let page;
 const began = Date.now();
 const passed = (what) => console.log(`ok ${((Date.now() - began) / 1000).toFixed(0)}s ${what}`);
 const shot = (name) => page.screenshot({ path: path.join(out, `${name}.png`) });
-/** Saves the file and returns its text once it has changed. */
+/** Saves the file until it holds the text: an edit may still be on its way to the page. */
 const stored = async (name, text) => {
-  await page.keyboard.press("Control+s");
-  await until(`${name} is saved as ${JSON.stringify(text)}, not ${JSON.stringify(saved(name))}`, () => saved(name) === text);
+  await until(`${name} holds ${JSON.stringify(text)}`, async () => {
+    await page.keyboard.press("Control+s");
+    return saved(name) === text;
+  }).catch((error) => {
+    throw new Error(`${error.message}, but ${JSON.stringify(saved(name))}`);
+  });
 };
 const status = (icon) => page.locator(`#diffill\\.diffill\\.diffill\\.status .codicon-${icon}`);
 /** The pictures below the text, as the pages shows them: their SVG sources. */
@@ -191,7 +195,7 @@ try {
 
   await open("rewrite.py", 2);
   await command("Rewrite…");
-  await page.locator(".quick-input-widget input").first().fill("x = 3");
+  await page.getByPlaceholder("An instruction").fill("x = 3");
   await page.keyboard.press("Enter");
   await status("question").waitFor(PATIENCE);
   await page.keyboard.press("Tab");
