@@ -34,6 +34,8 @@ const settings = path.join(folder("data", "User"), "settings.json");
 const SETTINGS = {
   "diffill.path": server,
   "chat.disableAIFeatures": true,
+  "editor.autoClosingBrackets": "never",
+  "editor.autoClosingQuotes": "never",
   "editor.minimap.enabled": false,
   "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
   "editor.wordBasedSuggestions": "off",
