@@ -37,6 +37,12 @@ def test_an_outlier_hurts_its_own_token_only(random):
         assert relative_error(after[token], x[token] @ weight.T) < 0.03
 
 
+def test_a_token_is_rounded_as_if_it_were_alone(random):
+    x = random(6, 64) * torch.logspace(-2, 3, 6)[:, None] + random(6, 1)
+    linear = Int8Linear(Int8Weight.of(random(48, 64)), random(48))
+    assert torch.equal(linear(x), torch.cat([linear(token) for token in x.split(1)]))
+
+
 def test_a_small_row_keeps_its_own_scale(random):
     x, weight = random(4, 32), random(8, 32)
     weight[3] *= 1e-4
