@@ -16,11 +16,13 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from grammars.holes import is_unwritten
 from grammars.lines import line_end, with_line_end
-from grammars.span import Replacement, Span, apply
+from grammars.span import Replacement, Span, apply, landed
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
+UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -135,11 +137,22 @@ class Editor:
                 verdict = NOTHING
             elif text == span.of(request.text):
                 verdict = NO_CHANGE
+            elif request.instruction is None and _leaves_a_hole(request, made, replacement):
+                verdict = UNWRITTEN
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
             if verdict.ok:
                 return
+
+
+def _leaves_a_hole(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> bool:
+    """Tell whether a fill, too, is only code that says it is still to be written."""
+    edits = [*made, replacement]
+    places = dict(landed(edits))
+    return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

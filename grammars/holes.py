@@ -60,6 +60,18 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     return tuple(_joined(lines, sorted(spans), tree.language.line_comment))
 
 
+def is_unwritten(text: str, span: Span, language_id: str) -> bool:
+    """Tell whether all that a span holds is holes, comments aside."""
+    tree = tree_of(text, language_id)
+    inside = [h.span for h in find_holes(text, language_id) if h.span.overlaps(span)]
+    if tree is None or not inside:
+        return False
+    starts = [span.start, *(hole.end for hole in inside)]
+    ends = [*(hole.start for hole in inside), span.end]
+    gaps = (text[start:end] for start, end in zip(starts, ends, strict=True))
+    return all(_only_comments(gap, tree.language.line_comment) for gap in gaps)
+
+
 def _function(node: Node) -> Node | None:
     """Return the function whose code a node belongs to; a class's own code belongs to none."""
     above = node.parent

@@ -141,6 +141,19 @@ def test_a_refused_span_refuses_the_edit_and_no_other_span(monkeypatch, editor):
     assert [r.span for r in best.replacements] == list(BODIES)
 
 
+@pytest.mark.parametrize("text", ["    pass\n", "    # later\n    raise NotImplementedError\n"])
+def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
+    scripted(monkeypatch, editor, text, "    y\n")
+    best = editor.edit(request(HOLES, BODIES[:2], language="python"), Control()).best
+    assert [verdict.ok for verdict in best.verdicts] == [False, True]
+    assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
+
+
+def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
+    scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
+    assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
+
+
 def test_spans_that_are_right_alone_may_be_wrong_together(monkeypatch, editor):
     verdicts = iter([Verdict(True), Verdict(True), Verdict(False, ("clash",))])
     scripted(monkeypatch, editor, "x", "y")

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from grammars.holes import find_holes
+from grammars.holes import find_holes, is_unwritten
 from grammars.languages import LANGUAGES
+from grammars.span import Span
 
 IDS = [known.id for known in LANGUAGES]
 
@@ -193,3 +194,21 @@ def test_holes_are_in_order_and_apart_in_any_text(seed, awkward):
             spans = [hole.span for hole in find_holes(text, language_id)]
             assert all(a.end <= b.start for a, b in pairwise(spans))
             assert all(span.of(text).strip() for span in spans)
+
+
+@pytest.mark.parametrize(
+    ("body", "unwritten"),
+    [
+        ("    pass\n", True),
+        ("    # TODO: implement\n    return 0\n", True),
+        ("    # soon\n\n    raise NotImplementedError  # really\n", True),
+        ("    return 0\n", False),
+        ("    x = 1\n    ...\n", False),
+        ("    # soon\n", False),
+    ],
+)
+def test_a_body_of_holes_alone_is_unwritten(body, unwritten):
+    text = f"def f():\n{body}\n\ndef g():\n    ...\n"
+    span = Span(len("def f():\n"), len(f"def f():\n{body}"))
+    assert is_unwritten(text, span, "python") == unwritten
+    assert not is_unwritten(text, span, "unknown")
