@@ -68,7 +68,7 @@ async def draft(
     """
     title = "Diffill: rewriting" if instruction is not None else "Diffill: filling"
     with LiveView(session, snapshot, name) as live, session.progress(title, token) as progress:
-        if reason := refusal(snapshot):
+        if reason := refusal(snapshot, session.settings):
             raise Refused(reason)
         # Off the loop: the first parse of a large file takes tens of milliseconds.
         spans = await asyncio.to_thread(places, snapshot)
@@ -85,6 +85,7 @@ async def draft(
             path=snapshot.path,
             instruction=instruction,
             effort=session.settings.effort,
+            deadline_s=session.settings.deadline_seconds,
             frames=progress.wanted or live.wanted,
         )
         result = await session.engine.edit(request, on_frame)

@@ -81,7 +81,7 @@ async def _offered(
     wanted = partial(_wanted, params.context.only)
     if not wanted(KIND) and not any(wanted(f"{KIND}.{rewrite.kind}") for rewrite in REWRITES):
         return []
-    reason = refusal(snapshot)
+    reason = refusal(snapshot, session.settings)
     pointer = snapshot.positions.span(params.range)
     # Off the loop: the first parse of a large file takes tens of milliseconds.
     found = [] if reason else await asyncio.to_thread(lambda: [*_offers(snapshot, pointer)])

@@ -54,7 +54,8 @@ async def _completed(
     invoked = context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
     around = snapshot.uri, cursor.text[: cursor.at], cursor.text[cursor.at :]
     with session.completions.newest(snapshot.uri):
-        if refusal(snapshot):
+        settings = session.settings
+        if not settings.inline_completion or refusal(snapshot, settings):
             return None
         wait_s = 0.0 if invoked else session.completions.pace.wait_s(session.debounce_ms)
         texts = session.completions.find(*around, invoked=invoked)
@@ -115,14 +116,21 @@ def _request(
         effort=Effort.QUICK,
         single_line=not lines,
         candidates=1,
-        deadline_s=AUTOMATIC_DEADLINE_S,
+        deadline_s=_deadline_s(session, AUTOMATIC_DEADLINE_S),
     )
     if not invoked:
         return request
     items = 1 if lines else INVOKED_ITEMS
     return replace(
-        request, effort=session.settings.effort, candidates=items, deadline_s=INVOKED_DEADLINE_S
+        request,
+        effort=session.settings.effort,
+        candidates=items,
+        deadline_s=_deadline_s(session, INVOKED_DEADLINE_S),
     )
+
+
+def _deadline_s(session: Session, longest_s: float) -> float:
+    return min(longest_s, session.settings.deadline_seconds or longest_s)
 
 
 def _cursor(snapshot: Snapshot, params: lsp.InlineCompletionParams) -> _Cursor:
