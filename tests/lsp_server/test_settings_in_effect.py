@@ -147,3 +147,29 @@ async def test_the_option_of_the_command_is_a_source_of_its_own():
             client.open(text)
             await fill(client, text, apply=False)
             assert (await said(client, "model"))["message"] == f"engine: model {model}"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".env", "files of this name may hold secrets: Diffill leaves them alone"),
+        ("vault/a.py", "the file is listed in .diffillignore: Diffill leaves it alone"),
+    ],
+)
+@pytest.mark.parametrize("able", [ABLE, LAZY], ids=["shows reasons", "shows none"])
+async def test_a_file_that_is_off_limits_never_reaches_the_engine(project, name, reason, able):
+    (project / ".diffillignore").write_text("vault\n")
+    uri = (project / name).as_uri()
+    text = document(fill="2") + "def f(): ...\ny = "
+    async with raw_client() as client:
+        await client.initialize(able)
+        client.open(text, uri=uri)
+        assert await completion(client, text, uri) is None
+        assert await lenses(client, uri) == []
+        shown = await actions(client, text, uri)
+        assert [action["disabled"]["reason"] for action in shown] == [reason] * (able is ABLE)
+        assert (await fill(client, text, uri))["error"] == {"code": -32803, "message": reason}
+        params = {"command": "diffill.fillAll", "arguments": [{"uri": uri, "apply": False}]}
+        answer = await client.call("workspace/executeCommand", params)
+        assert answer["result"] == {"edit": None, "reason": reason, "stats": {}}
+        assert not any("engine:" in str(message) for message in client.messages)
