@@ -15,7 +15,7 @@ from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
 from lsp_server.live import LiveView
 from lsp_server.places import Places
-from lsp_server.refusals import refusal
+from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.session import Session
 
 
@@ -72,6 +72,10 @@ async def draft(
             raise Refused(reason)
         # Off the loop: the first parse of a large file takes tens of milliseconds.
         spans = await asyncio.to_thread(places, snapshot)
+        if instruction is not None:
+            for span in spans:
+                if reason := rewrite_refusal(snapshot.text, span):
+                    raise Refused(reason)
         live.show(spans)
 
         def on_frame(frame: Frame) -> None:

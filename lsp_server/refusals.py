@@ -9,9 +9,13 @@ from urllib.parse import unquote, urlsplit
 from pygls.uris import to_fs_path
 
 from engine.protocol import MAX_TEXT_CHARS
+from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.ignoring import OUR_IGNORE_FILE, ignore_list, is_refused, is_secret
 from lsp_server.settings import Settings
+
+# About 10,000 tokens. A rewrite holds the old text twice and the new one; models hold 32,768.
+MAX_REWRITE_CHARS = 40_000
 
 
 def refusal(snapshot: Snapshot, settings: Settings) -> str | None:
@@ -27,6 +31,15 @@ def refusal(snapshot: Snapshot, settings: Settings) -> str | None:
         return f"the file is larger than {settings.max_file_kb:,} KB (setting `max_file_kb`)"
     if "\0" in snapshot.text:
         return "the file is binary"
+    return None
+
+
+def rewrite_refusal(text: str, span: Span) -> str | None:
+    """Return why a part of a text is not rewritten, None if it may be."""
+    if not span.of(text).strip():
+        return "there is nothing to rewrite here"
+    if len(span) > MAX_REWRITE_CHARS:
+        return f"{len(span):,} characters are too many to rewrite, more than {MAX_REWRITE_CHARS:,}"
     return None
 
 

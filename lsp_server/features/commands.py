@@ -18,6 +18,7 @@ FILL = "diffill.fill"
 FILL_ALL = "diffill.fillAll"
 REWRITE = "diffill.rewrite"
 
+CANNOT_APPLY = "this editor does not let a language server apply an edit"
 NO_CHANGE = "Diffill proposes to leave the text as it is"
 
 
@@ -68,7 +69,7 @@ async def _run(
     token: lsp.ProgressToken | None,
 ) -> object:
     if target.apply and not session.capabilities.apply_edit:
-        raise Refused("this editor does not let a language server apply an edit")
+        raise Refused(CANNOT_APPLY)
     made = draft(
         session,
         target.snapshot,
