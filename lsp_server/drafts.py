@@ -31,10 +31,19 @@ class Draft:
     stats: EditStats
     reason: str | None = None
 
-    def edit(self, session: Session) -> lsp.WorkspaceEdit:
-        """Return it as the client wants it."""
-        versioned = session.capabilities.document_changes
-        return workspace_edit(self.snapshot, self.replacements, versioned=versioned)
+    def edit(self, session: Session, to_apply: str | None = None) -> lsp.WorkspaceEdit:
+        """Return it as the client wants it.
+
+        `to_apply` is what the user knows the edit by, for one that is applied without a preview.
+        """
+        able = session.capabilities
+        asks = session.settings.confirm_edits and able.confirms_edits
+        return workspace_edit(
+            self.snapshot,
+            self.replacements,
+            versioned=able.document_changes,
+            to_confirm=to_apply if asks else None,
+        )
 
     def accepted(self) -> Draft:
         """Return the draft itself.

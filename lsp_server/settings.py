@@ -42,6 +42,7 @@ class Settings:
     code_lens: bool
     disabled_languages: frozenset[str]
     max_file_kb: int
+    confirm_edits: bool
 
 
 class Origin(StrEnum):
@@ -173,6 +174,8 @@ def _refused_to_projects(name: str, value: object) -> str | None:
     match name, value:
         case "model", str(model) if model not in catalogue().models:
             return "not a model of `diffill model list`, and a project may name no other"
+        case "confirm_edits", False:
+            return "and a project may only turn it on"
         case _:
             return None
 

@@ -173,7 +173,7 @@ async def _resolved(
     data: _Data,
 ) -> lsp.CodeAction:
     proposal = await draft(session, snapshot, pointed_at(spans), instruction=data.instruction)
-    action.edit = proposal.accepted().edit(session)
+    action.edit = proposal.accepted().edit(session, to_apply=action.title)
     return action
 
 

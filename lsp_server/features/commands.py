@@ -98,7 +98,9 @@ async def _apply(session: Session, proposal: Draft, label: str) -> None:
         return
     metadata = lsp.WorkspaceEditMetadata(is_refactoring=True)
     params = lsp.ApplyWorkspaceEditParams(
-        proposal.edit(session), label, metadata if session.capabilities.edit_metadata else None
+        proposal.edit(session, to_apply=label),
+        label,
+        metadata if session.capabilities.edit_metadata else None,
     )
     answer = await session.ask(session.server.workspace_apply_edit(params))
     if not answer.applied:

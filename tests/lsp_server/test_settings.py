@@ -175,6 +175,17 @@ def test_a_project_cannot_name_a_model_file(folder):
     assert effective.settings.model == "qwen2.5-coder-0.5b"
 
 
+def test_a_project_cannot_take_the_question_away(folder):
+    (folder.parent / "user" / "config.toml").write_text("confirm_edits = true")
+    (folder / "diffill.toml").write_text("confirm_edits = false")
+    effective = resolve(sources(folder))
+    assert effective.settings.confirm_edits is True
+    assert "a project may only turn it on" in effective.problems[0]
+    (folder.parent / "user" / "config.toml").write_text("")
+    (folder / "diffill.toml").write_text("confirm_edits = true")
+    assert resolve(sources(folder)).settings.confirm_edits is True
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -173,3 +173,44 @@ async def test_a_file_that_is_off_limits_never_reaches_the_engine(project, name,
         answer = await client.call("workspace/executeCommand", params)
         assert answer["result"] == {"edit": None, "reason": reason, "stats": {}}
         assert not any("engine:" in str(message) for message in client.messages)
+
+
+CONFIRMS = json.loads(json.dumps(LAZY))
+CONFIRMS["workspace"]["workspaceEdit"]["changeAnnotationSupport"] = {"groupsOnLabel": True}
+
+
+@pytest.mark.parametrize("able", [CONFIRMS, LAZY], ids=["can ask", "cannot ask"])
+@pytest.mark.parametrize("wanted", [True, False], ids=["wanted", "not wanted"])
+async def test_edits_are_confirmed_where_the_user_wants_it_and_the_client_can(able, wanted):
+    text = document(fill="x = 2\n")
+    async with raw_client() as client:
+        await client.initialize(able, initializationOptions={"confirm_edits": wanted})
+        client.open(text)
+        asks = wanted and able is CONFIRMS
+        answer = await client.call("codeAction/resolve", await offered(client, text))
+        assert annotated(answer["result"]["edit"], "Diffill: fill the selection") is asks
+
+        previewed = await fill(client, text, apply=False)
+        assert annotated(previewed["result"]["edit"], "") is False, "the preview is the question"
+
+        argument = {"uri": URI, "range": line_of(text, "x = 1")}
+        params = {"command": "diffill.fill", "arguments": [argument]}
+        command = client.request("workspace/executeCommand", params)
+        client.send(command)
+        apply = await client.until(lambda m: m.get("method") == "workspace/applyEdit")
+        assert annotated(apply["params"]["edit"], "Diffill: fill") is asks
+        client.send({"id": apply["id"], "result": {"applied": True}})
+        assert (await client.answer(command))["result"] is None
+
+
+def annotated(edit, label):
+    """Tell whether an edit asks for confirmation; half an annotation is a mistake."""
+    (change,) = edit["documentChanges"]
+    assert [each["newText"] for each in change["edits"]] == ["2"]
+    ids = {each.get("annotationId") for each in change["edits"]}
+    if ids == {None}:
+        assert "changeAnnotations" not in edit
+        return False
+    annotation = {"label": label, "needsConfirmation": True}
+    assert edit["changeAnnotations"] == {next(iter(ids)): annotation}
+    return True
