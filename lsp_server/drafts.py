@@ -14,6 +14,7 @@ from lsp_server.documents import Snapshot
 from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
 from lsp_server.live import LiveView
+from lsp_server.metrics import Event, Kind, counted
 from lsp_server.places import Places
 from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.session import Session
@@ -101,10 +102,12 @@ async def draft(
             deadline_s=session.settings.deadline_seconds,
             frames=progress.wanted or live.wanted,
         )
-        result = await session.engine.edit(request, on_frame)
+        with counted(session.metrics, Kind.EDIT):
+            result = await session.engine.edit(request, on_frame)
         candidate = _accepted(result, spans)
         if candidate is None:
             live.refused = True
+            session.metrics.count(Kind.EDIT, Event.REFUSED)
             reasons = "; ".join(result.best.verdict.reasons) or "it did not pass the check"
             reason = f"no proposal was good enough: {reasons}"
             return Draft(snapshot, (), result.stats, reason)
@@ -113,6 +116,8 @@ async def draft(
             session.log(f"no grammar for {named}: the edit is not checked")
         today = session.documents.get(snapshot.uri)
         changes = tuple(_placed(session, snapshot, today, spans, candidate))
+        if changes:
+            session.offers.show(Kind.EDIT, today, [changes])
         return Draft(today, changes, result.stats)
 
 

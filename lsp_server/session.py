@@ -19,6 +19,8 @@ from lsp_server.capabilities import Capabilities
 from lsp_server.completions import Completions
 from lsp_server.documents import Documents
 from lsp_server.failures import Refused
+from lsp_server.metrics import Metrics
+from lsp_server.offers import Offers
 from lsp_server.progress import Progress
 from lsp_server.setting_sources import sources
 from lsp_server.settings import Origin, Source, debounce_of, resolve
@@ -40,6 +42,8 @@ class Session:
         self.capabilities = Capabilities()
         self.settings = resolve(()).settings
         self.completions = Completions()
+        self.metrics = Metrics()
+        self.offers = Offers(self.documents, self.metrics)
         self.debounce_ms = 0
         self._options = options
         self._problems: tuple[str, ...] = ()
@@ -56,6 +60,7 @@ class Session:
         said = Source.of(Origin.EDITOR, "the editor's settings", params.initialization_options)
         effective = resolve([*sources(_folder(params)), self._options, said])
         self.settings, self._problems = effective.settings, effective.problems
+        self.metrics.is_on = self.settings.metrics
         client = params.client_info.name if params.client_info else ""
         self.debounce_ms = debounce_of(self.settings, client)
 
@@ -72,7 +77,9 @@ class Session:
         return self._engine
 
     async def close(self) -> None:
-        """Stop the engine."""
+        """Stop the engine, and write what was counted."""
+        self.offers.forget_all()
+        await self.metrics.write()
         engine, self._engine = self._engine, None
         if engine:
             await engine.close()

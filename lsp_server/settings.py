@@ -43,6 +43,7 @@ class Settings:
     disabled_languages: frozenset[str]
     max_file_kb: int
     confirm_edits: bool
+    metrics: bool
 
 
 class Origin(StrEnum):

@@ -79,6 +79,12 @@ def parser() -> argparse.ArgumentParser:
         "config", parents=[manners], help="print the settings that count here, and where from"
     )
     config.add_argument("--json", action="store_true", help="one JSON object")
+    metrics = commands.add_parser(
+        "metrics", parents=[manners], help="print how proposals fared in your editors; only counts"
+    )
+    forms = metrics.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="one JSON object")
+    forms.add_argument("--erase", action="store_true", help="delete them, and begin anew")
     _add_doctor(commands, model)
     completion = commands.add_parser("completion", help="print a script that completes in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))

@@ -93,6 +93,10 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             from editor_clients.command_line import configuration
 
             return configuration.run(_screen(args), as_json=args.json)
+        case "metrics":
+            from editor_clients.command_line import measured
+
+            return measured.run(_screen(args), as_json=args.json, erase=args.erase)
         case "completion":
             import shtab
 

@@ -20,6 +20,7 @@ from grammars.languages import language
 from grammars.span import Replacement, Span, apply
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
+from lsp_server.metrics import Event, Kind, counted
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
 
@@ -69,6 +70,10 @@ async def _completed(
     place = session.documents.relocate(snapshot.uri, snapshot.revision, cursor.span)
     if place is None or place.of(today.text) != cursor.span.of(snapshot.text):
         raise Stale
+    if texts:
+        shown = texts if invoked else texts[:1]
+        changes = ((Replacement(place, cursor.chosen + text),) for text in shown)
+        session.offers.show(Kind.COMPLETION, today, changes)
     where = today.positions.range(place)
     items = [lsp.InlineCompletionItem(cursor.chosen + text, range=where) for text in texts]
     return lsp.InlineCompletionList(items if invoked else items[:1]) if items else None
@@ -85,7 +90,8 @@ async def _made(
             return ()
     request = _request(session, snapshot, cursor, invoked=invoked)
     try:
-        result = await session.engine.edit(request)
+        with counted(session.metrics, Kind.COMPLETION):
+            result = await session.engine.edit(request)
     except (Cancelled, DeadlineExceeded):
         if invoked:
             raise
@@ -95,9 +101,11 @@ async def _made(
             raise
         session.warn_once(f"Diffill cannot complete: {error}")
         return None
-    fills = (
+    fills = [
         candidate.replacements[0].text for candidate in result.candidates if candidate.verdict.ok
-    )
+    ]
+    if not fills:
+        session.metrics.count(Kind.COMPLETION, Event.REFUSED)
     shown = (worth_showing(cursor.text, cursor.at, fill) for fill in fills)
     return tuple(dict.fromkeys(text for text in shown if text))
 
