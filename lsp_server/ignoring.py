@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,7 +52,8 @@ def ignore_list(folder: Path, names: tuple[str, ...] = IGNORE_FILES) -> IgnoreLi
 
     They are read once: whoever lives longer than a command calls `ignore_list.cache_clear()`.
     """
-    is_top = (folder / ".git").exists() or folder.parent == folder
+    # Not Path.exists: it raises where a folder may not be looked into, or its name is too long.
+    is_top = os.path.exists(folder / ".git") or folder.parent == folder  # noqa: PTH110
     above = () if is_top else ignore_list(folder.parent, names).lists
     here = tuple((folder, spec) for spec in map(_spec, (folder / n for n in names)) if spec)
     return IgnoreList((*above, *here))
@@ -67,9 +69,9 @@ def is_refused(path: Path) -> bool:
 
 
 def _spec(path: Path) -> pathspec.GitIgnoreSpec | None:
-    if not path.is_file():  # the opening of a named pipe would wait for its writer
-        return None
     try:
+        if not path.is_file():  # the opening of a named pipe would wait for its writer
+            return None
         with path.open(encoding="utf-8", errors="replace") as file:
             return _parsed(file.read(_MAX_CHARS))
     except OSError:

@@ -48,7 +48,9 @@ def _of_project(folder: Path) -> Iterator[Source]:
     Without a repository only this one counts: further up may be anybody's.
     """
     folders = [folder, *folder.parents]
-    top = next((n for n, one in enumerate(folders) if (one / ".git").exists()), 0)
+    # Not Path.exists: it raises where a folder may not be looked into.
+    tops = (n for n, one in enumerate(folders) if os.path.exists(one / ".git"))  # noqa: PTH110
+    top = next(tops, 0)
     for one in folders[: top + 1]:
         found = [
             *_from_file(Origin.PROJECT, one / _PYPROJECT, "tool", "diffill"),

@@ -171,12 +171,15 @@ def _refused_to_projects(name: str, value: object) -> str | None:
     """Say why a project may not set this: its files may come from a stranger.
 
     A model of the catalogue has a known hash; a file could write anything into the user's code.
+    What the user has chosen for safety or privacy, a project may make stricter, not laxer.
     """
     match name, value:
         case "model", str(model) if model not in catalogue().models:
             return "not a model of `diffill model list`, and a project may name no other"
         case "confirm_edits", False:
             return "and a project may only turn it on"
+        case "metrics", True:
+            return "and a project may only turn it off"
         case _:
             return None
 

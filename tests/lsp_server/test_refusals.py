@@ -48,6 +48,7 @@ def test_a_link_is_what_it_links_to_and_what_it_is_called(tmp_path):
     (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
     assert reason((tmp_path / "loop.py").as_uri()) is None
     assert reason("file:///a%00b.py") is None
+    assert reason(f"file:///{'a' * 300}/b.py") is None, "no such name can be on a disk"
 
 
 @pytest.mark.parametrize(

@@ -175,15 +175,23 @@ def test_a_project_cannot_name_a_model_file(folder):
     assert effective.settings.model == "qwen2.5-coder-0.5b"
 
 
-def test_a_project_cannot_take_the_question_away(folder):
-    (folder.parent / "user" / "config.toml").write_text("confirm_edits = true")
-    (folder / "diffill.toml").write_text("confirm_edits = false")
+@pytest.mark.parametrize(("name", "strict"), [("confirm_edits", True), ("metrics", False)])
+def test_a_project_can_be_stricter_than_the_user_and_not_laxer(folder, name, strict):
+    lines = {value: f"{name} = {str(value).lower()}" for value in (True, False)}
+    (folder.parent / "user" / "config.toml").write_text(lines[strict])
+    (folder / "diffill.toml").write_text(lines[not strict])
     effective = resolve(sources(folder))
-    assert effective.settings.confirm_edits is True
-    assert "a project may only turn it on" in effective.problems[0]
+    assert getattr(effective.settings, name) is strict
+    assert "a project may only turn it" in effective.problems[0]
     (folder.parent / "user" / "config.toml").write_text("")
-    (folder / "diffill.toml").write_text("confirm_edits = true")
-    assert resolve(sources(folder)).settings.confirm_edits is True
+    (folder / "diffill.toml").write_text(lines[strict])
+    assert getattr(resolve(sources(folder)).settings, name) is strict
+
+
+def test_a_folder_that_cannot_be_says_what_is_wrong_at_most(folder):
+    assert resolve(sources(folder / "nowhere")).problems == ()
+    effective = resolve(sources(folder / ("a" * 300)))
+    assert effective.settings == DEFAULTS
 
 
 @pytest.mark.parametrize(
