@@ -16,6 +16,7 @@ class Capabilities:
     disabled_actions: bool = False
     generated_tag: bool = False
     document_changes: bool = False
+    confirms_edits: bool = False  # it asks its user about annotated changes
     apply_edit: bool = False
     edit_metadata: bool = False
     progress: bool = False  # the server may create progress of its own
@@ -42,6 +43,7 @@ class Capabilities:
             disabled_actions=bool(action.disabled_support),
             generated_tag=lsp.CodeActionTag.LlmGenerated in tags,
             document_changes=bool(edit.document_changes),
+            confirms_edits=bool(edit.document_changes) and bool(edit.change_annotation_support),
             apply_edit=bool(workspace.apply_edit),
             edit_metadata=bool(edit.metadata_support),
             progress=bool(client.window and client.window.work_done_progress),

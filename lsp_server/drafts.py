@@ -14,8 +14,9 @@ from lsp_server.documents import Snapshot
 from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
 from lsp_server.live import LiveView
+from lsp_server.metrics import Event, Kind, counted
 from lsp_server.places import Places
-from lsp_server.refusals import refusal
+from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.session import Session
 
 
@@ -31,10 +32,19 @@ class Draft:
     stats: EditStats
     reason: str | None = None
 
-    def edit(self, session: Session) -> lsp.WorkspaceEdit:
-        """Return it as the client wants it."""
-        versioned = session.capabilities.document_changes
-        return workspace_edit(self.snapshot, self.replacements, versioned=versioned)
+    def edit(self, session: Session, to_apply: str | None = None) -> lsp.WorkspaceEdit:
+        """Return it as the client wants it.
+
+        `to_apply` is what the user knows the edit by, for one that is applied without a preview.
+        """
+        able = session.capabilities
+        asks = session.settings.confirm_edits and able.confirms_edits
+        return workspace_edit(
+            self.snapshot,
+            self.replacements,
+            versioned=able.document_changes,
+            to_confirm=to_apply if asks else None,
+        )
 
     def accepted(self) -> Draft:
         """Return the draft itself.
@@ -68,10 +78,14 @@ async def draft(
     """
     title = "Diffill: rewriting" if instruction is not None else "Diffill: filling"
     with LiveView(session, snapshot, name) as live, session.progress(title, token) as progress:
-        if reason := refusal(snapshot):
+        if reason := refusal(snapshot, session.settings):
             raise Refused(reason)
         # Off the loop: the first parse of a large file takes tens of milliseconds.
         spans = await asyncio.to_thread(places, snapshot)
+        if instruction is not None:
+            for span in spans:
+                if reason := rewrite_refusal(snapshot.text, span):
+                    raise Refused(reason)
         live.show(spans)
 
         def on_frame(frame: Frame) -> None:
@@ -85,12 +99,15 @@ async def draft(
             path=snapshot.path,
             instruction=instruction,
             effort=session.settings.effort,
+            deadline_s=session.settings.deadline_seconds,
             frames=progress.wanted or live.wanted,
         )
-        result = await session.engine.edit(request, on_frame)
+        with counted(session.metrics, Kind.EDIT):
+            result = await session.engine.edit(request, on_frame)
         candidate = _accepted(result, spans)
         if candidate is None:
             live.refused = True
+            session.metrics.count(Kind.EDIT, Event.REFUSED)
             reasons = "; ".join(result.best.verdict.reasons) or "it did not pass the check"
             reason = f"no proposal was good enough: {reasons}"
             return Draft(snapshot, (), result.stats, reason)
@@ -99,6 +116,8 @@ async def draft(
             session.log(f"no grammar for {named}: the edit is not checked")
         today = session.documents.get(snapshot.uri)
         changes = tuple(_placed(session, snapshot, today, spans, candidate))
+        if changes:
+            session.offers.show(Kind.EDIT, today, [changes])
         return Draft(today, changes, result.stats)
 
 

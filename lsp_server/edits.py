@@ -13,6 +13,8 @@ from grammars.span import Replacement, Span, minimal
 if TYPE_CHECKING:
     from lsp_server.documents import Snapshot
 
+_ANNOTATION = "diffill"
+
 
 def moved(span: Span, change: Replacement) -> Span | None:
     """Return where a span is after a change elsewhere, None if the change was inside.
@@ -35,15 +37,26 @@ def fitted(text: str, replacement: Replacement) -> Replacement:
 
 
 def workspace_edit(
-    snapshot: Snapshot, replacements: Iterable[Replacement], *, versioned: bool
+    snapshot: Snapshot,
+    replacements: Iterable[Replacement],
+    *,
+    versioned: bool,
+    to_confirm: str | None = None,
 ) -> lsp.WorkspaceEdit:
     """Return the edit of one document.
 
     All its ranges refer to the snapshot's text, as LSP wants it; no offsets are added up.
-    `versioned` is for clients that understand `documentChanges`.
+    `versioned` is for clients that understand `documentChanges`. With `to_confirm` the client asks
+    its user about what this calls the edit; it must be versioned then.
     """
     edits = [lsp.TextEdit(snapshot.positions.range(r.span), r.text) for r in replacements]
     if not versioned:
         return lsp.WorkspaceEdit(changes={snapshot.uri: edits})
     document = lsp.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version)
-    return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, edits)])
+    if to_confirm is None:
+        return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, edits)])
+    asked = [lsp.AnnotatedTextEdit(_ANNOTATION, edit.range, edit.new_text) for edit in edits]
+    return lsp.WorkspaceEdit(
+        document_changes=[lsp.TextDocumentEdit(document, asked)],
+        change_annotations={_ANNOTATION: lsp.ChangeAnnotation(to_confirm, needs_confirmation=True)},
+    )

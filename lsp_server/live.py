@@ -28,7 +28,8 @@ Without `version` the document is meant as it is now. The edit arrives as `works
 the result is null once it is applied. With `"apply": false` nothing is applied; the result is
     {"edit": WorkspaceEdit | null, "reason": str | null, "stats": {...}}
 where `reason` says why there is no edit, and `stats` are those of `engine.protocol.EditStats`, {}
-if the model was not asked. `$/cancelRequest` and `window/workDoneProgress/cancel` stop them.
+if the model was not asked; the edit asks for no confirmation, for the preview does. Commands are
+stopped by `$/cancelRequest` and `window/workDoneProgress/cancel`.
 """
 
 from __future__ import annotations

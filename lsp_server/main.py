@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(model: str | None) -> int:
-    """Serve one client and return the exit code.
-
-    `model` is used unless the client's settings name another.
-    """
+    """Serve one client and return the exit code; `create_server` says what `model` is."""
     stdout = claim_stdout()
     logging.basicConfig(
         stream=sys.stderr,
@@ -42,9 +39,9 @@ def run(model: str | None) -> int:
     from lsp_server.server import create_server
 
     def engine(chosen: str | None, on_status: OnStatus) -> EngineClient:
-        return EngineProcess(model=chosen or model, on_status=on_status)
+        return EngineProcess(model=chosen, on_status=on_status)
 
-    return serve(create_server(engine), stdout)
+    return serve(create_server(engine, model), stdout)
 
 
 def serve(server: Server, stdout: BinaryIO) -> int:

@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
-from pathlib import PurePath
+import os
+from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
+
+from pygls.uris import to_fs_path
 
 from engine.protocol import MAX_TEXT_CHARS
+from grammars.span import Span
 from lsp_server.documents import Snapshot
+from lsp_server.ignoring import OUR_IGNORE_FILE, ignore_list, is_refused, is_secret
+from lsp_server.settings import Settings
 
-# Files that hold secrets, by their names: they are neither read as context nor edited.
-SECRET_FILES = (
-    ".env",
-    ".env.*",
-    "*.env",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    "id_rsa*",
-    "id_dsa*",
-    "id_ecdsa*",
-    "id_ed25519*",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.keystore",
-)
+# About 10,000 tokens. A rewrite holds the old text twice and the new one; models hold 32,768.
+MAX_REWRITE_CHARS = 40_000
 
 
-def refusal(snapshot: Snapshot) -> str | None:
+def refusal(snapshot: Snapshot, settings: Settings) -> str | None:
     """Return why a document is not edited, None if it may be."""
-    name = PurePath(snapshot.path.replace("\\", "/")).name.lower()
-    if any(fnmatch(name, pattern) for pattern in SECRET_FILES):
-        return "files of this name may hold secrets: Diffill leaves them alone"
-    if len(snapshot.text) > MAX_TEXT_CHARS:
-        return (
-            f"the file has {len(snapshot.text):,} characters, Diffill edits up to "
-            f"{MAX_TEXT_CHARS:,}"
-        )
+    if reason := _off_limits(snapshot.uri):
+        return reason
+    if snapshot.language in settings.disabled_languages:
+        return f"Diffill is off for {snapshot.language} (setting `disabled_languages`)"
+    if (
+        len(snapshot.text) > MAX_TEXT_CHARS
+        or _num_bytes(snapshot.text) > settings.max_file_kb << 10
+    ):
+        return f"the file is larger than {settings.max_file_kb:,} KB (setting `max_file_kb`)"
     if "\0" in snapshot.text:
         return "the file is binary"
     return None
+
+
+def rewrite_refusal(text: str, span: Span) -> str | None:
+    """Return why a part of a text is not rewritten, None if it may be."""
+    if not span.of(text).strip():
+        return "there is nothing to rewrite here"
+    if len(span) > MAX_REWRITE_CHARS:
+        return f"{len(span):,} characters are too many to rewrite, more than {MAX_REWRITE_CHARS:,}"
+    return None
+
+
+def _off_limits(uri: str) -> str | None:
+    """Say why a file is neither read nor edited: its name, or that of what it links to, tells."""
+    secret = "files of this name may hold secrets: Diffill leaves them alone"
+    # Editors show files by other schemes, too: of a remote machine, or as they were in git.
+    if is_secret(PurePath(unquote(urlsplit(uri).path).replace("\\", "/"))):
+        return secret
+    named = to_fs_path(uri) if uri.startswith("file:") else None
+    if not named or "\0" in named:
+        return None
+    ignore_list.cache_clear()  # the user may have changed the lists since
+    for path in (Path(os.path.abspath(named)), Path(os.path.realpath(named))):  # noqa: PTH100
+        if is_secret(path):
+            return secret
+        if is_refused(path):
+            return f"the file is listed in {OUR_IGNORE_FILE}: Diffill leaves it alone"
+    return None
+
+
+def _num_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

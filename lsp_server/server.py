@@ -22,6 +22,7 @@ from lsp_server.features import (
     synchronisation,
 )
 from lsp_server.session import EngineFactory, Session
+from lsp_server.settings import Origin, Source
 
 Feature = Callable[[Session, Any], object]
 
@@ -48,11 +49,11 @@ FEATURES: tuple[tuple[str, Feature, object], ...] = (
 class Server(LanguageServer):
     """A language server for one client."""
 
-    def __init__(self, engine_factory: EngineFactory) -> None:
+    def __init__(self, engine_factory: EngineFactory, options: Source) -> None:
         super().__init__("diffill", _version(), protocol_cls=Dispatcher)
         assert isinstance(self.protocol, Dispatcher)
         self.dispatcher = self.protocol
-        self.session = Session(self, engine_factory)
+        self.session = Session(self, engine_factory, options)
 
     async def serve(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
         """Answer the client until it closes the connection or says `exit` (as SystemExit)."""
@@ -69,9 +70,12 @@ class Server(LanguageServer):
             await self.session.close()
 
 
-def create_server(engine_factory: EngineFactory) -> Server:
-    """Return a server that gets its engine from `engine_factory` when it first needs one."""
-    server = Server(engine_factory)
+def create_server(engine_factory: EngineFactory, model: str | None = None) -> Server:
+    """Return a server that gets its engine from `engine_factory` when it first needs one.
+
+    `model` is used unless the client's settings name another.
+    """
+    server = Server(engine_factory, Source(Origin.OPTION, "--model", {"model": model}))
     session = server.session
 
     # The engine ends later, with the connection: the answer to `shutdown` does not wait for it.

@@ -6,19 +6,24 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 
 from engine.client import EngineClient, EngineStatus, OnStatus
 from lsp_server.capabilities import Capabilities
 from lsp_server.completions import Completions
 from lsp_server.documents import Documents
 from lsp_server.failures import Refused
+from lsp_server.metrics import Metrics
+from lsp_server.offers import Offers
 from lsp_server.progress import Progress
-from lsp_server.settings import Settings, debounce_of, read_settings
+from lsp_server.setting_sources import sources
+from lsp_server.settings import Origin, Source, debounce_of, resolve
 
 T = TypeVar("T")
 
@@ -29,14 +34,19 @@ EngineFactory = Callable[[str | None, OnStatus], EngineClient]
 class Session:
     """The state behind all requests; it changes on the event loop only."""
 
-    def __init__(self, server: LanguageServer, engine_factory: EngineFactory) -> None:
+    def __init__(
+        self, server: LanguageServer, engine_factory: EngineFactory, options: Source
+    ) -> None:
         self.server = server
         self.documents = Documents()
         self.capabilities = Capabilities()
-        self.settings = Settings()
+        self.settings = resolve(()).settings
         self.completions = Completions()
+        self.metrics = Metrics()
+        self.offers = Offers(self.documents, self.metrics)
         self.debounce_ms = 0
-        self._problems: list[str] = []
+        self._options = options
+        self._problems: tuple[str, ...] = ()
         self._warned: set[str] = set()
         self._engine_factory = engine_factory
         self._engine: EngineClient | None = None
@@ -47,15 +57,17 @@ class Session:
         self.capabilities = Capabilities.of(params.capabilities)
         encoding = self.server.workspace.position_encoding
         self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16
-        options: object = params.initialization_options
-        self.settings, self._problems = read_settings(options, Settings())
+        said = Source.of(Origin.EDITOR, "the editor's settings", params.initialization_options)
+        effective = resolve([*sources(_folder(params)), self._options, said])
+        self.settings, self._problems = effective.settings, effective.problems
+        self.metrics.is_on = self.settings.metrics
         client = params.client_info.name if params.client_info else ""
         self.debounce_ms = debounce_of(self.settings, client)
 
     def initialized(self, _params: lsp.InitializedParams) -> None:
         """Report bad settings, now that the client listens."""
         for problem in self._problems:
-            self.warn(problem)
+            self.warn(f"Diffill settings: {problem}")
 
     @property
     def engine(self) -> EngineClient:
@@ -65,7 +77,9 @@ class Session:
         return self._engine
 
     async def close(self) -> None:
-        """Stop the engine."""
+        """Stop the engine, and write what was counted."""
+        self.offers.forget_all()
+        await self.metrics.write()
         engine, self._engine = self._engine, None
         if engine:
             await engine.close()
@@ -126,3 +140,10 @@ class Session:
     def _on_status(self, status: EngineStatus) -> None:
         for progress, _ in self._working.values():
             progress.on_status(status)
+
+
+def _folder(params: lsp.InitializeParams) -> Path | None:
+    """Return the folder the client works in, if it has one on this machine."""
+    uri = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
+    path = to_fs_path(uri) if uri and uri.startswith("file:") else params.root_path
+    return Path(path) if path else None

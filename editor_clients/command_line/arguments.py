@@ -75,6 +75,16 @@ def parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
     _add_model(commands, manners)
+    config = commands.add_parser(
+        "config", parents=[manners], help="print the settings that count here, and where from"
+    )
+    config.add_argument("--json", action="store_true", help="one JSON object")
+    metrics = commands.add_parser(
+        "metrics", parents=[manners], help="print how proposals fared in your editors; only counts"
+    )
+    forms = metrics.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="one JSON object")
+    forms.add_argument("--erase", action="store_true", help="delete them, and begin anew")
     _add_doctor(commands, model)
     completion = commands.add_parser("completion", help="print a script that completes in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -90,7 +100,11 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     manners.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     dials = argparse.ArgumentParser(add_help=False, parents=[model, manners])
     group = dials.add_argument_group("engine")
-    group.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    group.add_argument(
+        "--effort",
+        choices=("quick", "balanced", "thorough"),
+        help="how much work an edit may be (default: what `diffill config` says)",
+    )
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--max-tokens", type=int, metavar="N", help="longest text of a span")
     group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")

@@ -51,6 +51,7 @@ def edit_of(args: argparse.Namespace) -> Call:
         holes=args.holes,
         faults=is_repair,
         language=args.language,
+        max_bytes=args.max_bytes,
     )
     _check_inputs(args, sources)
     selectors = Selectors(
@@ -108,7 +109,12 @@ def listing_of(args: argparse.Namespace) -> Survey:
     return Survey(
         sources=Sources(paths=(".",)) if sources == Sources() else sources,
         selectors=Selectors(
-            search=Search(query=args.query, holes=not args.query, language=args.language)
+            search=Search(
+                query=args.query,
+                holes=not args.query,
+                language=args.language,
+                max_bytes=args.max_bytes,
+            )
         ),
         stdin_filename=args.stdin_filename or "",
     )

@@ -11,13 +11,11 @@ from pathlib import Path
 
 from editor_clients.command_line import files, git
 from editor_clients.command_line.exits import Exit, Stop
-from editor_clients.command_line.ignoring import (
-    SKIPPED_FOLDERS,
-    ignore_list,
-    is_refused,
-    is_secret,
-)
 from grammars.languages import language_of_path
+from lsp_server.ignoring import ignore_list, is_refused, is_secret
+
+# Never source, often large.
+_SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
             if entry.is_symlink():
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in SKIPPED_FOLDERS and not ignored.ignores(
+                if entry.name not in _SKIPPED_FOLDERS and not ignored.ignores(
                     real / entry.name, is_folder=True
                 ):
                     below.append(name)

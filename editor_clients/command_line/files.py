@@ -35,7 +35,7 @@ class UserFile:
         return _BOM if self.raw.startswith(_BOM.encode()) else ""
 
 
-def read(name: str) -> UserFile:
+def read(name: str, max_bytes: int = MAX_FILE_BYTES) -> UserFile:
     """Read a text file.
 
     Raises:
@@ -43,21 +43,22 @@ def read(name: str) -> UserFile:
     """
     path = Path(name)
     try:
-        raw = _read_bytes(path)
+        raw = _read_bytes(path, max_bytes)
         target = path.resolve(strict=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise Stop(Exit.USAGE, f"{name}: {why(error)}") from error
-    return decoded(name, target, raw)
+    return decoded(name, target, raw, max_bytes)
 
 
-def decoded(name: str, target: Path, raw: bytes) -> UserFile:
+def decoded(name: str, target: Path, raw: bytes, max_bytes: int = MAX_FILE_BYTES) -> UserFile:
     """Return bytes as a file of text.
 
     Raises:
         Stop: if they are too many, or no UTF-8 text.
     """
-    if len(raw) > MAX_FILE_BYTES:
-        raise Stop(Exit.USAGE, f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB")
+    if len(raw) > max_bytes:
+        limit = f"{max_bytes >> 10:,} KB (setting `max_file_kb`)"
+        raise Stop(Exit.USAGE, f"{name}: larger than {limit}")
     if b"\0" in raw:
         raise Stop(Exit.USAGE, f"{name}: a binary file (it has a NUL byte)")
     try:
@@ -140,14 +141,14 @@ def _replace(file: UserFile, raw: bytes, tag: str) -> None:
         raise
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, max_bytes: int) -> bytes:
     """Read to the end, or to one byte more than we take."""
     # Opening a named pipe would wait for its writer, before we could see that it is one.
     without_waiting = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, os.O_RDONLY | without_waiting), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return file.read(MAX_FILE_BYTES + 1)
+        return file.read(max_bytes + 1)
 
 
 def why(error: OSError | ValueError) -> str:

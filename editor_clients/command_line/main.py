@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from editor_clients.command_line.engines import OpenEngine
     from editor_clients.command_line.screen import Screen
 
+_WITH_SETTINGS = {"fill", "rewrite", "repair", "holes", "batch", "demo", "doctor"}
+
 
 def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = None) -> int:
     """Run `diffill` and return its exit code; `open_engine` replaces the real engine."""
@@ -49,6 +51,10 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
 
 
 def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEngine | None) -> int:
+    if args.command in _WITH_SETTINGS:
+        from editor_clients.command_line import configuration
+
+        configuration.fill_in(args, _screen(args))
     match args.command:
         case "fill" | "rewrite" | "repair":
             from editor_clients.command_line import calls, refactor
@@ -83,6 +89,14 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
                 return models.show_list(_screen(args))
             act = {"pull": models.pull, "path": models.show_path, "remove": models.remove}
             return act[args.action](args.name, _screen(args))
+        case "config":
+            from editor_clients.command_line import configuration
+
+            return configuration.run(_screen(args), as_json=args.json)
+        case "metrics":
+            from editor_clients.command_line import measured
+
+            return measured.run(_screen(args), as_json=args.json, erase=args.erase)
         case "completion":
             import shtab
 

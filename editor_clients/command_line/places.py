@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from editor_clients.command_line.diagnostics import Finding
 from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.files import MAX_FILE_BYTES
 from editor_clients.command_line.targets import Target
 from grammars.holes import find_holes
 from grammars.languages import language, language_of_path
@@ -38,6 +39,7 @@ class Search:
     holes: bool = False
     faults: bool = False  # syntax errors
     language: str | None = None  # None: what a file's name tells
+    max_bytes: int = MAX_FILE_BYTES  # larger files are not looked into
 
     def __bool__(self) -> bool:
         return bool(self.query or self.symbols or self.holes or self.faults)

@@ -51,11 +51,12 @@ def scan(names: Sequence[str], selectors: Selectors) -> Iterator[Seen]:
 def look(name: str, selectors: Selectors) -> Seen:
     """Look into one file."""
     try:
-        text = files.read(name).text
+        text = files.read(name, selectors.search.max_bytes).text
     except Stop as refusal:
         return Seen(name, refusal=str(refusal))
-    query = selectors.search.query
-    if query and selectors.search == Search(query=query) and not may_match(text, query):
+    search, query = selectors.search, selectors.search.query
+    is_alone = search == Search(query=query, max_bytes=search.max_bytes)
+    if query and is_alone and not may_match(text, query):
         return Seen(name)  # without so much as parsing it
     try:
         return Seen(name, tuple(selectors.places(name, text)))

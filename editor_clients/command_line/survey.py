@@ -91,8 +91,9 @@ def standard_input(survey: Survey) -> Work:
         Stop: if it is no text, or a target is not in it.
     """
     name = survey.stdin_filename or "stdin"
-    raw = sys.stdin.buffer.read(files.MAX_FILE_BYTES + 1)
-    file = files.decoded(name, Path(name), raw)
+    max_bytes = survey.selectors.search.max_bytes
+    raw = sys.stdin.buffer.read(max_bytes + 1)
+    file = files.decoded(name, Path(name), raw, max_bytes)
     places = survey.selectors.places(file.name, file.text)[: survey.max_spans]
     return Work(file, survey.selectors.search.language_of(file.name), places)
 

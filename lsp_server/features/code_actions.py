@@ -15,9 +15,9 @@ from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import draft
 from lsp_server.failures import InvalidParams, Stale
-from lsp_server.features.commands import FILL, FILL_ALL, REWRITE
+from lsp_server.features.commands import CANNOT_APPLY, FILL, FILL_ALL, REWRITE
 from lsp_server.places import every_hole, hole_at, holes_of, offer_for_all, pointed_at
-from lsp_server.refusals import refusal
+from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.rewrites import REWRITES
 from lsp_server.session import Session
 
@@ -81,7 +81,9 @@ async def _offered(
     wanted = partial(_wanted, params.context.only)
     if not wanted(KIND) and not any(wanted(f"{KIND}.{rewrite.kind}") for rewrite in REWRITES):
         return []
-    reason = refusal(snapshot)
+    reason = refusal(snapshot, session.settings)
+    if not (able.lazy_edits or able.apply_edit or able.frames):
+        reason = reason or CANNOT_APPLY
     pointer = snapshot.positions.span(params.range)
     # Off the loop: the first parse of a large file takes tens of milliseconds.
     found = [] if reason else await asyncio.to_thread(lambda: [*_offers(snapshot, pointer)])
@@ -106,13 +108,17 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
         yield _Offer(title=title, command=FILL, spans=(pointer,))
     if title := offer_for_all(holes_of(snapshot)):
         yield _Offer(title=title, command=FILL_ALL, spans=every_hole(snapshot))
-    yield _Offer(title="rewrite with instruction…", command=REWRITE, spans=(pointer,), asks=True)
-    if len(pointer):
-        target = select(snapshot.text, snapshot.language, pointer)
-        blank = "the selection is blank" if not target.of(snapshot.text).strip() else None
-    else:
+    target = hole.span if hole else select(snapshot.text, snapshot.language, pointer)
+    yield _Offer(
+        title="rewrite with instruction…",
+        command=REWRITE,
+        spans=(pointer,),
+        asks=True,
+        disabled=rewrite_refusal(snapshot.text, target),
+    )
+    if not len(pointer):
         target = definition_around(snapshot.text, snapshot.language, pointer)
-        blank = NO_DEFINITION if target is None else None
+    reason = rewrite_refusal(snapshot.text, target) if target else NO_DEFINITION
     for rewrite in REWRITES:
         if rewrite.suits(snapshot.language):
             yield _Offer(
@@ -121,7 +127,7 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
                 spans=(target or pointer,),
                 kind=f"{KIND}.{rewrite.kind}",
                 instruction=rewrite.instruction,
-                disabled=blank,
+                disabled=reason,
             )
 
 
@@ -167,7 +173,7 @@ async def _resolved(
     data: _Data,
 ) -> lsp.CodeAction:
     proposal = await draft(session, snapshot, pointed_at(spans), instruction=data.instruction)
-    action.edit = proposal.accepted().edit(session)
+    action.edit = proposal.accepted().edit(session, to_apply=action.title)
     return action
 
 

@@ -13,17 +13,18 @@ from lsp_server.features.commands import FILL, FILL_ALL
 from lsp_server.places import holes_of, offer_for_all
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
+from lsp_server.settings import Settings
 
 OPTIONS = lsp.CodeLensOptions(resolve_provider=False)
 
 
 def code_lenses(session: Session, params: lsp.CodeLensParams) -> Awaitable[list[lsp.CodeLens]]:
     """Return the lenses of a document."""
-    return _lenses(session.documents.get(params.text_document.uri))
+    return _lenses(session.documents.get(params.text_document.uri), session.settings)
 
 
-async def _lenses(snapshot: Snapshot) -> list[lsp.CodeLens]:
-    if refusal(snapshot):
+async def _lenses(snapshot: Snapshot, settings: Settings) -> list[lsp.CodeLens]:
+    if not settings.code_lens or refusal(snapshot, settings):
         return []
     holes = await asyncio.to_thread(holes_of, snapshot)
     lenses = [_lens(snapshot, hole) for hole in holes]

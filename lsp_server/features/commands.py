@@ -18,6 +18,7 @@ FILL = "diffill.fill"
 FILL_ALL = "diffill.fillAll"
 REWRITE = "diffill.rewrite"
 
+CANNOT_APPLY = "this editor does not let a language server apply an edit"
 NO_CHANGE = "Diffill proposes to leave the text as it is"
 
 
@@ -68,7 +69,7 @@ async def _run(
     token: lsp.ProgressToken | None,
 ) -> object:
     if target.apply and not session.capabilities.apply_edit:
-        raise Refused("this editor does not let a language server apply an edit")
+        raise Refused(CANNOT_APPLY)
     made = draft(
         session,
         target.snapshot,
@@ -97,7 +98,9 @@ async def _apply(session: Session, proposal: Draft, label: str) -> None:
         return
     metadata = lsp.WorkspaceEditMetadata(is_refactoring=True)
     params = lsp.ApplyWorkspaceEditParams(
-        proposal.edit(session), label, metadata if session.capabilities.edit_metadata else None
+        proposal.edit(session, to_apply=label),
+        label,
+        metadata if session.capabilities.edit_metadata else None,
     )
     answer = await session.ask(session.server.workspace_apply_edit(params))
     if not answer.applied:

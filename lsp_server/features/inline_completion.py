@@ -20,6 +20,7 @@ from grammars.languages import language
 from grammars.span import Replacement, Span, apply
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
+from lsp_server.metrics import Event, Kind, counted
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
 
@@ -54,7 +55,8 @@ async def _completed(
     invoked = context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
     around = snapshot.uri, cursor.text[: cursor.at], cursor.text[cursor.at :]
     with session.completions.newest(snapshot.uri):
-        if refusal(snapshot):
+        settings = session.settings
+        if not settings.inline_completion or refusal(snapshot, settings):
             return None
         wait_s = 0.0 if invoked else session.completions.pace.wait_s(session.debounce_ms)
         texts = session.completions.find(*around, invoked=invoked)
@@ -68,6 +70,10 @@ async def _completed(
     place = session.documents.relocate(snapshot.uri, snapshot.revision, cursor.span)
     if place is None or place.of(today.text) != cursor.span.of(snapshot.text):
         raise Stale
+    if texts:
+        shown = texts if invoked else texts[:1]
+        changes = ((Replacement(place, cursor.chosen + text),) for text in shown)
+        session.offers.show(Kind.COMPLETION, today, changes)
     where = today.positions.range(place)
     items = [lsp.InlineCompletionItem(cursor.chosen + text, range=where) for text in texts]
     return lsp.InlineCompletionList(items if invoked else items[:1]) if items else None
@@ -84,7 +90,8 @@ async def _made(
             return ()
     request = _request(session, snapshot, cursor, invoked=invoked)
     try:
-        result = await session.engine.edit(request)
+        with counted(session.metrics, Kind.COMPLETION):
+            result = await session.engine.edit(request)
     except (Cancelled, DeadlineExceeded):
         if invoked:
             raise
@@ -94,9 +101,11 @@ async def _made(
             raise
         session.warn_once(f"Diffill cannot complete: {error}")
         return None
-    fills = (
+    fills = [
         candidate.replacements[0].text for candidate in result.candidates if candidate.verdict.ok
-    )
+    ]
+    if not fills:
+        session.metrics.count(Kind.COMPLETION, Event.REFUSED)
     shown = (worth_showing(cursor.text, cursor.at, fill) for fill in fills)
     return tuple(dict.fromkeys(text for text in shown if text))
 
@@ -115,14 +124,21 @@ def _request(
         effort=Effort.QUICK,
         single_line=not lines,
         candidates=1,
-        deadline_s=AUTOMATIC_DEADLINE_S,
+        deadline_s=_deadline_s(session, AUTOMATIC_DEADLINE_S),
     )
     if not invoked:
         return request
     items = 1 if lines else INVOKED_ITEMS
     return replace(
-        request, effort=session.settings.effort, candidates=items, deadline_s=INVOKED_DEADLINE_S
+        request,
+        effort=session.settings.effort,
+        candidates=items,
+        deadline_s=_deadline_s(session, INVOKED_DEADLINE_S),
     )
+
+
+def _deadline_s(session: Session, longest_s: float) -> float:
+    return min(longest_s, session.settings.deadline_seconds or longest_s)
 
 
 def _cursor(snapshot: Snapshot, params: lsp.InlineCompletionParams) -> _Cursor:

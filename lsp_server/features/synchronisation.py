@@ -24,10 +24,12 @@ def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> Non
     except Refused as error:
         log.error("a change was not applied: %s", error)
         return
+    session.offers.follow(params.text_document.uri)
     if problem:
         session.warn(problem)
 
 
 def did_close(session: Session, params: lsp.DidCloseTextDocumentParams) -> None:
     """Forget a document."""
+    session.offers.forget(params.text_document.uri)
     session.documents.close(params.text_document.uri)

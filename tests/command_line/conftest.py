@@ -5,6 +5,7 @@ import pytest
 import scripted_engine
 
 from editor_clients.command_line.main import main
+from lsp_server.settings import SCHEMA
 
 
 @dataclass
@@ -21,8 +22,10 @@ class Outcome:
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch, tmp_path):
     """No test sees the user's cache, model, colours or network."""
-    for name in ("DIFFILL_MODEL", "DIFFILL_DEBUG", "NO_COLOR"):
+    settings = (f"DIFFILL_{name.upper()}" for name in SCHEMA)
+    for name in ("DIFFILL_DEBUG", "NO_COLOR", *settings):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DIFFILL_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("DIFFILL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DIFFILL_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

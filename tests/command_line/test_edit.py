@@ -175,7 +175,7 @@ def test_colours_show_controls_instead_of_sending_them(diffill, sample):
         (lambda p: p.mkdir(), "a directory, not a file"),
         (lambda p: p.write_bytes(b"a\0b"), "a binary file"),
         (lambda p: p.write_bytes(b"a\xff\n"), "not UTF-8 (byte 2)"),
-        (lambda p: p.write_bytes(b"a\n" * (1 << 19) + b"a"), "larger than 1 MiB"),
+        (lambda p: p.write_bytes(b"a\n" * (1 << 19) + b"a"), "larger than 1,024 KB"),
         (lambda p: __import__("os").mkfifo(p), "not a regular file"),
         (lambda p: p.symlink_to("nowhere"), "no such file"),
     ],

@@ -188,19 +188,25 @@ async def test_the_rewrites_suit_the_language(client):
 
 
 @pytest.mark.parametrize(
-    ("text", "end", "reason"),
+    ("text", "end", "reason", "count"),
     [
-        ("x = 1\n", 0, "select code, or put the cursor in a function or class"),
-        ("\n\nx = 1\n", 2, "the selection is blank"),
+        ("x = 1\n", 0, "select code, or put the cursor in a function or class", 4),
+        ("\n\nx = 1\n", 2, "there is nothing to rewrite here", 5),
+        (
+            "x = 1\n" * 7000,
+            42_000,
+            "42,000 characters are too many to rewrite, more than 40,000",
+            5,
+        ),
     ],
 )
-async def test_a_rewrite_that_has_no_object_says_so(client, text, end, reason):
+async def test_a_rewrite_that_cannot_be_made_says_why(client, text, end, reason, count):
     open_document(client, text)
     offered = await actions(client, text, 0, end)
     found = [getattr(action, "disabled", None) for action in offered]
     disabled = [each.reason for each in found if each]
     able = client.capabilities.text_document.code_action.disabled_support
-    assert disabled == ([reason] * 4 if able else [])
+    assert disabled == ([reason] * count if able else [])
     assert ("simplify" in titles(offered)) is bool(able)
 
 

@@ -184,7 +184,7 @@ async def test_the_rewrite_action_lacks_the_instruction_alone():
 
 async def test_a_client_of_old_gets_bare_commands():
     async with raw_client() as client:
-        await client.initialize({})
+        await client.initialize({"workspace": {"applyEdit": True}})
         text = document()
         client.open(text)
         assert (await offered(client, text))["command"] == "diffill.fill"
@@ -295,3 +295,32 @@ async def test_bad_settings_are_shown():
             await client.notification(
                 "window/showMessage", lambda p, part=part: part in p["message"]
             )
+
+
+async def test_a_client_that_applies_no_edits_is_told_so():
+    able = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": []}}}
+    for disabled in (True, False):
+        async with raw_client() as client:
+            action = able | {"disabledSupport": disabled}
+            await client.initialize({"textDocument": {"codeAction": action}})
+            client.open("x = 1\n")
+            params = {
+                "textDocument": {"uri": URI},
+                "range": range_of("x = 1\n", 0, 5),
+                "context": {"diagnostics": []},
+            }
+            offered = (await client.call("textDocument/codeAction", params))["result"]
+            reason = "this editor does not let a language server apply an edit"
+            assert [a["disabled"]["reason"] for a in offered] == [reason] * disabled
+
+
+async def test_a_command_refuses_what_its_action_would():
+    async with raw_client() as client:
+        await client.initialize()
+        text = "x = 1\n" * 7000
+        client.open(text)
+        argument = {"uri": URI, "range": range_of(text, 0, 42_000), "instruction": "go"}
+        params = {"command": "diffill.rewrite", "arguments": [argument | {"apply": False}]}
+        result = (await client.call("workspace/executeCommand", params))["result"]
+        reason = "42,000 characters are too many to rewrite, more than 40,000"
+        assert (result["edit"], result["reason"]) == (None, reason)

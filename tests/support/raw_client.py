@@ -10,7 +10,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SUPPORT = Path(__file__).parent
 SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+# No test sees the settings of whoever runs it, or counts as their work.
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(ROOT),
+    "DIFFILL_CONFIG": str(ROOT / "no-such-folder"),
+    "DIFFILL_METRICS": "off",
+}
 DEADLINE_S = 30.0
 
 
@@ -100,13 +105,13 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(*arguments, server=SERVER):
+async def raw_client(*arguments, server=SERVER, env=None):
     process = await asyncio.create_subprocess_exec(
         *server,
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | (env or {}),
         limit=1 << 24,
     )
     client = RawClient(process)

@@ -8,6 +8,7 @@
     slow    says "ready", then never answers
     dies    exits at the first request
     config  answers every request with an error of kind "config"
+    tells   answers like echo, and says ASKED and the request as JSON on standard error
 A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
 "INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
 standard error, and never answers.
@@ -77,6 +78,8 @@ def serve(mode):
         if mode == "config":
             send({"type": "error", "id": message["id"], "kind": "config", "message": "no such"})
             continue
+        if mode == "tells":
+            print("ASKED", json.dumps(message["request"]), file=sys.stderr, flush=True)
         result = answer(mode, message["request"])
         send({"type": "result", "id": message["id"], "result": result})
 

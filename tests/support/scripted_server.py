@@ -5,9 +5,10 @@ The line holds `script` and a JSON object:
     frames   how many frames a span has, 3 by default
     mode     "wait" for the notification `test/release`, "linger" for it after the frames, "refuse",
              "unchecked", "die" or "outside"
-The engine tells what happens to it by window/logMessage: "engine: started TEXT" (as JSON) and
-"engine: cancelled"; the request `test/running` returns how many edits are being made. It also
-prints to stdout, which must not reach the client.
+The engine tells what happens to it by window/logMessage: "engine: model NAME", "engine: asked
+REQUEST" (JSON, without the text), "engine: started TEXT" (JSON) and "engine: cancelled"; the
+request `test/running` returns how many edits are being made. It also prints to stdout, which must
+not reach the client.
 
 With `--engine-process` the engine is a child process, mortal_engine.py.
 """
@@ -37,8 +38,9 @@ from lsp_server.server import create_server
 
 
 class ScriptedEngine:
-    def __init__(self, server, on_status):
+    def __init__(self, server, model, on_status):
         self.server = server
+        self.model = model
         self.on_status = on_status
         self.released = asyncio.Event()
         self.running = 0
@@ -56,6 +58,8 @@ class ScriptedEngine:
         first = request.text.splitlines()[0]
         script = json.loads(first[first.index("{") :])
         mode = script.get("mode")
+        self.tell(f"model {self.model}")
+        self.tell(f"asked {json.dumps(request.to_json() | {'text': None})}")
         self.tell(f"started {json.dumps(request.text)}")
         self.on_status(EngineStatus("loading", "loading the model", 0.5))
         try:
@@ -102,7 +106,7 @@ def main():
         if "--engine-process" in sys.argv:
             child = Path(__file__).with_name("mortal_engine.py")
             return EngineProcess(command=[sys.executable, str(child)], on_status=on_status)
-        engines.append(ScriptedEngine(server, on_status))
+        engines.append(ScriptedEngine(server, model, on_status))
         return engines[-1]
 
     server = create_server(engine)

@@ -5,15 +5,15 @@ import * as vscode from "vscode";
 /** What the server is not to be told: it is about finding it. */
 const OWN = ["path"];
 
-/** Returns the settings that were changed from their defaults; the server has the same defaults. */
+/** Returns the settings the user has made; of all others the server knows what its files say. */
 export function serverSettings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration("diffill");
   const chosen: Record<string, unknown> = {};
   for (const name of Object.keys(configuration)) {
     const inspected = configuration.inspect(name);
     if (!inspected || OWN.includes(name)) continue;
-    const value = configuration.get<unknown>(name);
-    if (JSON.stringify(value) !== JSON.stringify(inspected.defaultValue)) chosen[name] = value;
+    const made = [inspected.globalValue, inspected.workspaceValue, inspected.workspaceFolderValue];
+    if (made.some((value) => value !== undefined)) chosen[name] = configuration.get<unknown>(name);
   }
   return chosen;
 }

@@ -25,12 +25,12 @@ test("a snooze ends by itself, or when it is ended", () => {
   assert.equal(snooze.active, false);
 });
 
-test("the server is told what differs from the defaults, and not where it is itself", () => {
+test("the server is told what the user has set, even to a default, and not where it is itself", () => {
   Object.assign(values, {
-    path: { value: "/x", defaultValue: "" },
-    effort: { value: "quick", defaultValue: "balanced" },
-    code_lens: { value: true, defaultValue: true },
-    disabled_languages: { value: [], defaultValue: [] },
+    path: { globalValue: "/x", defaultValue: "" },
+    effort: { globalValue: "thorough", workspaceValue: "quick", defaultValue: "balanced" },
+    code_lens: { globalValue: true, defaultValue: true },
+    disabled_languages: { defaultValue: [] },
   });
-  assert.deepEqual(serverSettings(), { effort: "quick" });
+  assert.deepEqual(serverSettings(), { effort: "quick", code_lens: true });
 });

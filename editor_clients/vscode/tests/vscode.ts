@@ -1,11 +1,12 @@
 /** As much of the `vscode` module as the tested modules touch. */
 
-export const values: Record<string, { value: unknown; defaultValue: unknown }> = {};
+export const values: Record<string, { defaultValue: unknown; globalValue?: unknown; workspaceValue?: unknown }> = {};
 
 export const workspace = {
   getConfiguration: () => ({
     ...Object.fromEntries(Object.keys(values).map((name) => [name, true])),
-    get: (name: string) => values[name]?.value,
+    get: (name: string) =>
+      values[name]?.workspaceValue ?? values[name]?.globalValue ?? values[name]?.defaultValue,
     inspect: (name: string) => values[name],
   }),
 };

@@ -1,11 +1,13 @@
 """What is around the edits: the command, switches, status, health, Neovim 0.12, packaging."""
 
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
 from neovim_editor import PLUGIN, edit
+from raw_client import ROOT
 
 from grammars.languages import LANGUAGES
 
@@ -164,3 +166,11 @@ def test_the_help_has_a_tag_for_everything(editor):
 def test_the_languages_are_the_checked_ones(editor):
     languages = [language.id for language in LANGUAGES]
     assert editor.lua("return vim.lsp.config.diffill.filetypes") == languages
+
+
+def test_the_help_names_every_setting_of_the_server():
+    schema = json.loads((ROOT / "lsp_server" / "settings.schema.json").read_text("utf-8"))
+    text = Path(PLUGIN, "doc", "diffill.txt").read_text("utf-8")
+    _, _, section = text.partition("*diffill-server-settings*")
+    listed = re.findall(r"^(\w+)  ", section.partition("=====")[0], re.MULTILINE)
+    assert listed == list(schema["properties"])

@@ -65,7 +65,7 @@ const editor = spawn(
   {
     stdio: ["ignore", log, log],
     detached: true,
-    env: { ...process.env, XDG_CONFIG_HOME: folder("config"), XDG_DATA_HOME: folder("share") },
+    env: { ...process.env, XDG_CONFIG_HOME: folder("config"), XDG_DATA_HOME: folder("share"), XDG_STATE_HOME: folder("state") },
   },
 );
 

@@ -24,9 +24,9 @@ def test_the_settings_are_those_of_the_server():
     assert facts(settings) == facts(SCHEMA["properties"])
 
 
-def test_the_settings_that_start_a_program_are_restricted():
+def test_a_workspace_that_is_not_trusted_has_no_say_in_what_may_harm():
     restricted = EXTENSION["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
-    assert set(restricted) == {"diffill.path", "diffill.model"}
+    assert set(restricted) == {"diffill.path", "diffill.model", "diffill.confirm_edits"}
 
 
 def test_the_version_is_that_of_the_package():

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pathspec
 
 OUR_IGNORE_FILE = ".diffillignore"
 IGNORE_FILES = (".gitignore", OUR_IGNORE_FILE)
-# Never source, often large.
-SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv"})
+_MAX_CHARS = 1 << 20
 
 _SECRET = re.compile(
     r"""\.env | \.env\..* | .*\.env | \.netrc | _netrc | \.pypirc | \.npmrc | \.htpasswd
@@ -24,7 +24,7 @@ _SECRET = re.compile(
 _SECRET_FOLDERS = frozenset({".ssh", ".gnupg", ".aws"})
 
 
-def is_secret(path: Path) -> bool:
+def is_secret(path: PurePath) -> bool:
     """Tell, by its name alone, whether a file may hold keys or passwords."""
     return bool(_SECRET.fullmatch(path.name)) or not _SECRET_FOLDERS.isdisjoint(path.parts)
 
@@ -48,10 +48,14 @@ class IgnoreList:
 
 @lru_cache(maxsize=4096)
 def ignore_list(folder: Path, names: tuple[str, ...] = IGNORE_FILES) -> IgnoreList:
-    """Return the lists that count in an absolute folder."""
-    is_top = (folder / ".git").exists() or folder.parent == folder
+    """Return the lists that count in an absolute folder.
+
+    They are read once: whoever lives longer than a command calls `ignore_list.cache_clear()`.
+    """
+    # Not Path.exists: it raises where a folder may not be looked into, or its name is too long.
+    is_top = os.path.exists(folder / ".git") or folder.parent == folder  # noqa: PTH110
     above = () if is_top else ignore_list(folder.parent, names).lists
-    here = tuple((folder, spec) for spec in map(_read, (folder / n for n in names)) if spec)
+    here = tuple((folder, spec) for spec in map(_spec, (folder / n for n in names)) if spec)
     return IgnoreList((*above, *here))
 
 
@@ -64,11 +68,18 @@ def is_refused(path: Path) -> bool:
     )
 
 
-def _read(path: Path) -> pathspec.GitIgnoreSpec | None:
+def _spec(path: Path) -> pathspec.GitIgnoreSpec | None:
     try:
-        source = path.read_text("utf-8", "replace")
+        if not path.is_file():  # the opening of a named pipe would wait for its writer
+            return None
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return _parsed(file.read(_MAX_CHARS))
     except OSError:
         return None
+
+
+@lru_cache(maxsize=64)
+def _parsed(source: str) -> pathspec.GitIgnoreSpec:
     try:
         return pathspec.GitIgnoreSpec.from_lines(source.splitlines())
     except ValueError:  # one line that is no pattern: git ignores it, and only it
