@@ -75,12 +75,12 @@ class InPlaceFiller:
                 )
             return found
 
-        self._mask, self._start = token(family.mask), token(family.start)
+        self.mask, self._start = token(family.mask), token(family.start)
         self._end = None if family.end is None else token(family.end)
         self._barred = torch.ones(model.config.vocab_size, dtype=torch.bool)
         ordinary = [i for i in tokenizer.ordinary() if i < model.config.vocab_size]
         self._barred[ordinary] = False
-        self._barred[self._mask] = True  # it may be a token that is text elsewhere
+        self._barred[self.mask] = True  # it may be a token that is text elsewhere
         if self._end is not None:
             self._barred[self._end] = False
 
@@ -103,9 +103,7 @@ class InPlaceFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        denoiser = InPlaceDenoiser(
-            self._model, self._mask, self._family.shift, before, suffix, self._barred
-        )
+        denoiser = self.denoiser(before, suffix)
         if self._end is not None:
             length = min(_FIRST_LENGTH, max_tokens)
             yield self._denoised(denoiser, shape, effort, length, max_tokens, control)
@@ -113,16 +111,21 @@ class InPlaceFiller:
         for length in self._lengths(denoiser, max_tokens, control):
             yield self._denoised(denoiser, shape, effort, length, length, control)
 
-    def _blank(self, length: int) -> Canvas:
-        # The mask is never committed: a canvas without an end token has no void.
-        return Canvas.blank(length, self._mask if self._end is None else self._end)
+    def blank(self, length: int) -> Canvas:
+        """Return a masked canvas; without an end token it has no void: masks are not committed."""
+        return Canvas.blank(length, self.mask if self._end is None else self._end)
+
+    def denoiser(self, before: Sequence[int], after: Sequence[int]) -> InPlaceDenoiser:
+        """Return the model as a denoiser of what stands between two runs of tokens."""
+        shift = self._family.shift
+        return InPlaceDenoiser(self._model, self.mask, shift, before, after, self._barred)
 
     def _lengths(self, denoiser: InPlaceDenoiser, longest: int, control: Control) -> list[int]:
         """Order lengths by how sure the model is at first sight (CAL, arXiv:2602.00476)."""
         scores: dict[int, float] = {}
         for length in sorted({min(length, longest) for length in _LENGTHS}):
             control.check()
-            logits = denoiser(self._blank(length))
+            logits = denoiser(self.blank(length))
             control.forward_calls += 1
             scores[length] = float(logits.softmax(-1).amax(-1).mean()) / _bias(length)
         return sorted(scores, key=scores.__getitem__, reverse=True)
@@ -138,7 +141,7 @@ class InPlaceFiller:
     ) -> Draft:
         """Denoise a canvas; while nothing ends it, double it up to `limit`, keeping its tokens."""
         config = replace(effort.denoise, scoring=self._family.scoring)
-        canvas = self._blank(length)
+        canvas = self.blank(length)
         step: DenoiseStep | None = None
         while True:
             control.check()

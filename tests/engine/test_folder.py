@@ -1,9 +1,5 @@
 import json
 import os
-import struct
-import subprocess
-import sys
-from pathlib import Path
 
 import published
 import pytest
@@ -180,7 +176,7 @@ def test_a_damaged_folder_is_refused(made, tmp_path, spoil, said):
 def test_pickled_weights_are_never_read(made, tmp_path):
     folder = published.write(tmp_path, "llada", made("llama"))
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="pickled weights.*convert them to safetensors"):
+    with pytest.raises(CheckpointError, match=r"pickled weights.*convert them to safetensors"):
         opened(folder)
     (folder / "pytorch_model.bin").unlink()
     with pytest.raises(CheckpointError, match="has no safetensors file"):
@@ -190,7 +186,7 @@ def test_pickled_weights_are_never_read(made, tmp_path):
 def test_the_folder_name_tells_families_of_one_type_apart(made, tmp_path):
     folder = published.write(tmp_path, "diffullama", made("llama"))
     other = folder.rename(tmp_path / "Llama-2-7b")
-    with pytest.raises(CheckpointError, match="'llama', and the folder's name.*no 'diffullama'"):
+    with pytest.raises(CheckpointError, match=r"'llama', and the folder's name.*no 'diffullama'"):
         family_of(other)
 
 

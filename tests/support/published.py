@@ -1,4 +1,4 @@
-"""Tiny random checkpoints in the very form of published ones: keys, tensor names, special tokens."""
+"""Tiny random checkpoints in the form of published ones: keys, tensor names, special tokens."""
 
 import json
 
