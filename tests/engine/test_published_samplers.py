@@ -4,7 +4,6 @@ import published
 import pytest
 import torch
 
-from engine.canvas import Canvas
 from engine.config import DenoiseConfig, Pacing, Scoring
 from engine.denoise import denoise
 from engine.families import FAMILIES, family_of
