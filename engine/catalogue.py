@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from engine.errors import CheckpointError, ConfigError
-from engine.family import Family
+from engine.families import family_of
+from engine.family import Family, Layout
 
 _T = TypeVar("_T")
 
@@ -59,7 +61,7 @@ class ModelEntry:
     size: int
     sha256: str
     licence: str
-    family: Family
+    family: Layout
     sources: tuple[Source, ...]
 
 
@@ -140,9 +142,9 @@ def find(model: str | None) -> Path | None:
         return path if _size(path) == entry.size else None
     named = model or os.environ["DIFFILL_MODEL"]
     path = Path(named).expanduser().absolute()
-    if not path.is_file():
+    if not path.is_file() and not path.is_dir():
         known = ", ".join(catalogue().models)
-        raise ConfigError(f"{named} is neither a model file nor one of: {known}")
+        raise ConfigError(f"{named} is neither a model's file or folder nor one of: {known}")
     return path
 
 
@@ -162,6 +164,8 @@ def resolve_local(model: str | None) -> LocalModel:
             f"the model {name} is not here yet: run `diffill model pull {name}`, "
             "or name a file with --model or DIFFILL_MODEL"
         )
+    if path.is_dir():
+        return LocalModel(_entry_of_folder(path), path)
     # The size tells well enough: hashing would cost a second at every start. `doctor --verify`
     # hashes, and so does fetching.
     size = _size(path)
@@ -185,6 +189,20 @@ def resolve_local(model: str | None) -> LocalModel:
         sources=(),
     )
     return LocalModel(own, path)
+
+
+def _entry_of_folder(path: Path) -> ModelEntry:
+    family = family_of(path)
+    return ModelEntry(
+        name=path.name,
+        title=f"{path.name}, of the family {family.name}",
+        file=path.name,
+        size=sum(shard.stat().st_size for shard in path.glob("*.safetensors")),
+        sha256="",
+        licence="unknown",
+        family=family.in_place or catalogue().families["qwen2"],
+        sources=(),
+    )
 
 
 # GGUF value types by number: struct formats; strings (8) and arrays (9) apart.
@@ -281,7 +299,8 @@ def _build(cls: type[_T], table: Mapping[str, Any], where: str) -> _T:
         if origin is Literal:
             fits = value in get_args(hint)
         else:
-            fits = isinstance(value, origin or hint) and not isinstance(value, bool)
+            kind = hint if origin is UnionType else origin or hint
+            fits = isinstance(value, kind) and not isinstance(value, bool)
         if not fits:
             raise ConfigError(f"{where}: {key} is {value!r}, which it cannot be")
     return cls(**values)

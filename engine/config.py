@@ -37,6 +37,7 @@ class ModelConfig:
     norm_eps: float
     max_positions: int
     tied_embedding: bool  # tokens are embedded with the rows of the output matrix
+    qk_norm: bool = False  # queries and keys are normalised, each head by itself (Qwen3)
 
     def __post_init__(self) -> None:
         if self.num_heads % self.num_kv_heads:
@@ -47,14 +48,37 @@ class ModelConfig:
             raise ConfigError(f"head_dim is {self.head_dim}: rotary embedding needs an even one")
 
 
+class Scoring(StrEnum):
+    """What makes one masked position come before another."""
+
+    CONFIDENCE = "confidence"  # the likeliest token's probability (LLaDA; Dream's maskgit_plus)
+    MARGIN = "margin"  # how far it is above the second one (Dream's topk_margin)
+    ENTROPY = "entropy"  # how little all the others together weigh (Dream's entropy)
+
+
+class Pacing(StrEnum):
+    """How many positions a step commits."""
+
+    THRESHOLD = "threshold"  # all that are sure enough, at least one
+    EVEN = "even"  # the same number every step (LLaDA)
+    TIMESTEPS = "timesteps"  # as time runs from 1 to nearly 0 (Dream)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiseConfig:
     """How a canvas is denoised; thresholds are probabilities.
+
+    The defaults are ours. The published samplers are `pacing` other than by threshold, with so many
+    `steps` for each block, and no revisions.
 
     Raises:
         ConfigError: if a threshold is not within 0 to 1, or a count is too small.
     """
 
+    scoring: Scoring = Scoring.CONFIDENCE
+    pacing: Pacing = Pacing.THRESHOLD
+    steps: int = 64  # of a block, unless the pacing is by threshold
+    block_length: int | None = None  # denoise so many positions at a time, from the left
     commit_threshold: float = 0.9  # Fast-dLLM's rule, arXiv:2505.22618: at least one token a step
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
@@ -64,9 +88,14 @@ class DenoiseConfig:
         for name in ("commit_threshold", "revise_threshold"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, not within 0 to 1")
-        for name, least in (("max_revisions", 0), ("max_steps", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}, less than {least}")
+        for name, least in (
+            ("max_revisions", 0),
+            ("max_steps", 1),
+            ("steps", 1),
+            ("block_length", 1),
+        ):
+            if (value := getattr(self, name)) is not None and value < least:
+                raise ConfigError(f"{name} is {value}, less than {least}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,14 +22,20 @@ class Context:
         self, tokenizer: Tokenizer, family: Family, max_prefix: int, max_suffix: int
     ) -> list[int]:
         """Return `fim_prefix P fim_suffix S`; the sentinel `fim_middle` goes with the canvas."""
-        suffix = _head(tokenizer, self.suffix, max_suffix)
-        prefix = _tail(tokenizer, self.prefix, max_prefix + max_suffix - len(suffix))
+        prefix, suffix = self.sides(tokenizer, max_prefix, max_suffix)
         return [
             tokenizer.special(family.fim_prefix),
             *prefix,
             tokenizer.special(family.fim_suffix),
             *suffix,
         ]
+
+    def sides(
+        self, tokenizer: Tokenizer, max_prefix: int, max_suffix: int
+    ) -> tuple[list[int], list[int]]:
+        """Return the tokens before and behind the hole; a short suffix leaves room in front."""
+        suffix = _head(tokenizer, self.suffix, max_suffix)
+        return _tail(tokenizer, self.prefix, max_prefix + max_suffix - len(suffix)), suffix
 
 
 def _tail(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:

@@ -9,10 +9,10 @@ from typing import Protocol
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import DenoiseConfig
-from engine.remasking import revisable, surest
-from engine.schedule import tokens_over
-from engine.scoring import confidence
+from engine.config import DenoiseConfig, Pacing
+from engine.remasking import first_block, revisable, surest
+from engine.schedule import tokens_due, tokens_over
+from engine.scoring import confidence, rank
 
 
 class Denoiser(Protocol):
@@ -37,13 +37,24 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
 
     Every step commits at least one token; a sweep revises at least one or is the last; a position
     is revised at most `max_revisions` times. So the loop ends. Stop it by closing the generator.
+    Steps that a schedule gives no token are left out: they would not change what the next one sees.
     """
+    step = 0  # of the block's schedule
     for _ in range(config.max_steps):
-        guess, sureness = confidence(denoiser(canvas))
+        logits = denoiser(canvas)
+        guess, sureness = confidence(logits)
         was_done = canvas.is_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
-        count = tokens_over(sureness, canvas.masked, config.commit_threshold)
-        commit = surest(sureness, canvas.masked, count)
+        block = first_block(canvas.masked, config.block_length)
+        if config.pacing is Pacing.THRESHOLD:
+            count = tokens_over(sureness, block, config.commit_threshold)
+        else:
+            remaining, count = int(block.sum()), 0
+            while remaining and not count:
+                count = tokens_due(config.pacing, remaining, step, config.steps)
+                step += 1
+            step = 0 if count == remaining else step
+        commit = surest(rank(logits, sureness, config.scoring), block, count)
         canvas = canvas.write(guess, commit | revise)
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
-from engine.family import Family
-from engine.fill import Draft, Filler
+from engine.family import InPlace, Layout
+from engine.fill import Draft
+from engine.in_place import filler_of
 from engine.model import Transformer
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.rewrite import Rewriter
@@ -42,13 +43,15 @@ class Editor:
         self,
         model: Transformer,
         tokenizer: Tokenizer,
-        family: Family,
+        family: Layout,
         decoding: Decoding = Decoding.SEQUENTIAL,
     ) -> None:
         if decoding is Decoding.PARALLEL and not model.has_adapter:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-        self._filler = Filler(model, tokenizer, family, decoding)
-        self._rewriter = Rewriter(model, tokenizer, family)
+        self._filler = filler_of(model, tokenizer, family, decoding)
+        self._rewriter = None  # no chat form is known of those that fill in place
+        if not isinstance(family, InPlace):
+            self._rewriter = Rewriter(model, tokenizer, family)
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span, from the top; each sees the new text of those above it.
@@ -113,6 +116,8 @@ class Editor:
         self, request: EditRequest, shape: HoleShape, effort: EffortConfig, control: Control
     ) -> Iterator[Draft]:
         if request.instruction is not None and shape.old.strip():
+            if self._rewriter is None:
+                raise ConfigError("this model fills holes, but rewrites nothing by instruction")
             language, instruction = request.language, request.instruction
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill

@@ -20,6 +20,7 @@ from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
 from engine.errors import ConfigError
 from engine.family import Family
+from engine.frames import show_step
 from engine.model import Transformer
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
@@ -184,7 +185,7 @@ class Filler:
             for step in denoise(denoiser, canvas, effort.denoise):
                 control.forward_calls += 1
                 control.steps += 1
-                self._show_step(control, canvas, step)
+                show_step(control, self._tokenizer, canvas, step)
                 canvas = step.canvas
                 control.check()
             if canvas.has_end or len(canvas) >= limit:
@@ -212,25 +213,6 @@ class Filler:
                     ),
                 )
             )
-
-    def _show_step(self, control: Control, before: Canvas, step: DenoiseStep) -> None:
-        if not control.on_frame:
-            return
-        after = step.canvas
-        tokens: list[FrameToken] = []
-        for i, (guess, p) in enumerate(
-            zip(step.guess.tolist(), step.sureness.tolist(), strict=True)
-        ):
-            token = int(after.ids[i])
-            if after.masked[i]:
-                state, token = TokenState.PROVISIONAL, guess
-            elif not before.masked[i] and int(before.ids[i]) != token:
-                state = TokenState.REVISED
-            else:
-                state = TokenState.COMMITTED
-            if token != self._void:
-                tokens.append(FrameToken(self._tokenizer.decode([token]), state, p))
-        control.on_frame(Frame(control.span, control.steps, tuple(tokens)))
 
 
 def encode_context(model: Transformer, ids: Sequence[int], cache: Cache, control: Control) -> None:

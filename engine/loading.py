@@ -7,15 +7,19 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from engine.adapter import load_adapter
 from engine.catalogue import LocalModel, cache_dir, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding
 from engine.edit import Editor
 from engine.errors import CheckpointError
+from engine.families import family_of
+from engine.folder import CheckpointFolder
 from engine.model import Transformer
 from engine.tokenizer import Tokenizer
-from engine.weights import FloatWeights, PackedWeights, pack
+from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +61,15 @@ def load_model(
     Raises:
         EngineError: with the reason and the remedy.
     """
-    if precision == "int8":
+    if local.path.is_dir():
+        report(f"reading {local.path.name}", 0.0)
+        folder = CheckpointFolder(local.path, family_of(local.path))
+        tokenizer = Tokenizer(folder.vocabulary())
+        if precision == "int8":
+            weights = QuantizedWeights(folder.config, folder)
+        else:
+            weights = FloatWeights(folder.config, folder, torch.float32)
+    elif precision == "int8":
         weights = _packed(local, report)
         tokenizer = Tokenizer(weights.vocabulary)
     else:

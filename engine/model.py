@@ -39,6 +39,14 @@ class Past(Protocol):
         ...
 
 
+class NoPast:
+    """A pass that sees itself alone, and of which nothing is kept."""
+
+    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what it gets."""
+        return key, value
+
+
 class Layer:
     """One decoder layer with fused query/key/value and gate/up projections."""
 
@@ -49,6 +57,13 @@ class Layer:
         self.config = weights.config
         self.norm1 = weights.vector(f"layers.{index}.input_layernorm.weight")
         self.norm2 = weights.vector(f"layers.{index}.post_attention_layernorm.weight")
+        self.qk_norm: Tensor | None = None  # (H + G, head_dim)
+        if self.config.qk_norm:
+            query, key = (
+                weights.vector(f"layers.{index}.self_attn.{part}_norm.weight") for part in "qk"
+            )
+            heads, kv_heads = self.config.num_heads, self.config.num_kv_heads
+            self.qk_norm = torch.cat([query.expand(heads, -1), key.expand(kv_heads, -1)])
         self.qkv = fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
         self.out = fused("self_attn.o_proj")
         self.gate_up = fused("mlp.gate_proj", "mlp.up_proj")
@@ -72,7 +87,10 @@ class Layer:
         c, (batch, num_tokens, _) = self.config, x.shape
         h = self.qkv(rms_norm(x, self.norm1, c.norm_eps), adapted)
         h = h.view(batch, num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
-        qk = rotate(h[:, :, : c.num_heads + c.num_kv_heads], cos, sin)
+        qk = h[:, :, : c.num_heads + c.num_kv_heads]
+        if self.qk_norm is not None:
+            qk = rms_norm(qk, self.qk_norm, c.norm_eps)
+        qk = rotate(qk, cos, sin)
         q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
         v = h[:, :, c.num_heads + c.num_kv_heads :]
         keys, values = past.extend(k.transpose(1, 2), v.transpose(1, 2))  # (B, G, N, ·)
@@ -140,6 +158,13 @@ class Transformer:
             mask = F.pad(own[:, None] == own[None], (cache.length, 0), value=True)
         positions = place_of(cache.length, length).repeat(copies)
         return self._behind(cache, x, positions, mask, adapted=True)
+
+    @torch.inference_mode()
+    def whole(self, ids: Tensor) -> Tensor:
+        """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
+        pasts = [NoPast()] * len(self.layers)
+        positions = place_of(0, len(ids))[None]
+        return self.run(self.embed(ids)[None], positions, None, pasts, adapted=False)[0]
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:

@@ -8,9 +8,17 @@ from torch import Tensor
 from engine.canvas import Canvas
 
 
-def surest(sureness: Tensor, masked: Tensor, count: int) -> Tensor:
+def first_block(masked: Tensor, length: int | None) -> Tensor:
+    """Keep of the masked positions those of the leftmost block that has any. (L,) bool."""
+    if length is None or not bool(masked.any()):
+        return masked
+    block = torch.arange(len(masked), device=masked.device) // length
+    return masked & (block == block[masked][0])
+
+
+def surest(score: Tensor, masked: Tensor, count: int) -> Tensor:
     """Choose the `count` highest-scored masked positions, ties to the left. (L,) bool."""
-    order = sureness.masked_fill(~masked, -1.0).sort(descending=True, stable=True).indices
+    order = score.masked_fill(~masked, -torch.inf).sort(descending=True, stable=True).indices
     chosen = torch.zeros_like(masked)
     chosen[order[:count]] = True
     return chosen & masked

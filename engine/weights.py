@@ -58,25 +58,40 @@ class Weights(Protocol):
 
 
 class FloatWeights:
-    """Parameters as they are; the reference."""
+    """Parameters as they are, or as numbers of another type; the reference."""
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
-        self.config, self._tensors = config, tensors
+    def __init__(
+        self, config: ModelConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None
+    ) -> None:
+        self.config, self._tensors, self._dtype = config, tensors, dtype
 
-    def linear(self, names: Sequence[str]) -> FloatLinear:
+    def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
-        weight = torch.cat([self._tensors[f"{n}.weight"] for n in names])
-        biases = [self._tensors[b] for n in names if (b := f"{n}.bias") in self._tensors]
+        weight = torch.cat([self.vector(f"{n}.weight") for n in names])
+        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
         return FloatLinear(weight, torch.cat(biases) if biases else None)
 
     def vector(self, name: str) -> Tensor:
         """Return a norm's weight."""
-        return self._tensors[name]
+        return self._tensors[name].to(self._dtype)
 
     def embedding(self) -> Embedding:
-        """Return a look-up in the matrix itself."""
-        weight = self._tensors[f"{_embedding_name(self.config)}.weight"]
-        return lambda ids: F.embedding(ids, weight)
+        """Return a look-up in the matrix itself: where it is mapped, the file is all its memory."""
+        weight, dtype = self._tensors[f"{_embedding_name(self.config)}.weight"], self._dtype
+        return lambda ids: F.embedding(ids, weight).to(dtype)
+
+
+class QuantizedWeights(FloatWeights):
+    """Parameters whose matrices become int8 as each layer is built; all else is float32."""
+
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__(config, tensors, torch.float32)
+
+    def linear(self, names: Sequence[str]) -> Int8Linear:
+        """Return an int8 layer."""
+        weight = Int8Weight.stacked([Int8Weight.of(self.vector(f"{n}.weight")) for n in names])
+        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
+        return Int8Linear(weight, torch.cat(biases) if biases else None)
 
 
 class PackedWeights:
@@ -180,4 +195,7 @@ def _vectors(config: ModelConfig) -> Iterator[str]:
     for layer in range(config.num_layers):
         yield f"layers.{layer}.input_layernorm.weight"
         yield f"layers.{layer}.post_attention_layernorm.weight"
+        if config.qk_norm:
+            yield f"layers.{layer}.self_attn.q_norm.weight"
+            yield f"layers.{layer}.self_attn.k_norm.weight"
     yield "norm.weight"

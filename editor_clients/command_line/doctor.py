@@ -93,7 +93,8 @@ def _cache() -> Check:
 def _model(model: str | None, verify: bool) -> Check:
     try:
         local = catalogue.resolve_local(model)
-        catalogue.gguf_architecture(local.path)
+        if local.path.is_file():
+            catalogue.gguf_architecture(local.path)
     except EngineError as error:
         return Check("model", str(error), False)
     if not verify:

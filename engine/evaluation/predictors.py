@@ -12,8 +12,9 @@ from engine.errors import ConfigError, DeadlineExceeded
 from engine.evaluation.cases import Case
 from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
 from engine.evaluation.scores import first_line
-from engine.family import Family
+from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
+from engine.in_place import filler_of
 from engine.model import Transformer
 from engine.protocol import EditRequest, Effort
 from engine.stopping import HoleShape
@@ -46,7 +47,7 @@ class Predictors:
 
     model: Transformer
     tokenizer: Tokenizer
-    family: Family
+    family: Layout
     effort: Effort
     seed: int
     raw: bool  # first drafts alone: no syntax gate, no other indentation or cut, no further try
@@ -113,7 +114,7 @@ class Predictors:
         return fill
 
     def _first_draft(self, decoding: Decoding) -> Predictor:
-        filler = Filler(self.model, self.tokenizer, self.family, decoding)
+        filler = filler_of(self.model, self.tokenizer, self.family, decoding)
         effort = EFFORTS[self.effort]
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
@@ -124,6 +125,7 @@ class Predictors:
 
     def _on_canvas(self, mode: str) -> Predictor:
         """Denoise one canvas whose length is given: the same for all, or the true one."""
+        assert isinstance(self.family, Family), "no other has an adapter"
         filler = Filler(self.model, self.tokenizer, self.family, Decoding.PARALLEL)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from engine.catalogue import resolve_local
 from engine.checkpoint import Checkpoint
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
+from engine.family import InPlace
 from engine.model import Layer, Transformer
 from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
@@ -46,10 +47,13 @@ def _train(args: argparse.Namespace) -> int:
     )
     train, held = (Corpus(args.corpus / f"{name}.jsonl") for name in ("train", "held"))
     local = resolve_local(args.model)
+    family = local.entry.family
+    if isinstance(family, InPlace):
+        raise ConfigError(f"{local.entry.name} denoises by itself: there is no adapter to train")
     checkpoint = Checkpoint(local.path)
     tensors = _Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))
     model = Transformer(FloatWeights(checkpoint.config, tensors))
-    tokenizer, family = Tokenizer(checkpoint.vocabulary()), local.entry.family
+    tokenizer = Tokenizer(checkpoint.vocabulary())
     samplers = [
         Sampler(corpus, tokenizer, family, args.context, BUCKETS[-1], seed)
         for corpus, seed in ((train, args.seed), (held, 0))
