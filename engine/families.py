@@ -15,7 +15,7 @@ from typing import Any
 from engine.config import ModelConfig, Scoring
 from engine.errors import CheckpointError
 from engine.family import InPlace
-from engine.shapes import LLADA, LLAMA, QWEN2, QWEN3, Shape, size_of
+from engine.shapes import LLADA, LLAMA, QWEN2, QWEN3, Shape
 
 _MAX_CONFIG_BYTES = 1 << 20
 
@@ -40,16 +40,6 @@ class OpenFamily:
     shape: Shape
     in_place: InPlace | None
     models: tuple[Published, ...]
-
-    def parameters(self, model: Published) -> int:
-        """Count a published model's parameters."""
-        config = self.shape.config(model.config, tied=model.tied)
-        total = 0
-        for ours in self.shape.names(config):
-            if not (config.tied_embedding and ours == "lm_head.weight"):
-                size = size_of(ours, config)
-                total += size[0] * (size[1] if len(size) > 1 else 1)
-        return total
 
 
 def _sizes(
