@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TORCH_FREE = ("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family")
+TORCH_FREE = (
+    *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
+    *("place", "shared", "transport"),
+)
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
 SHIPPED = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 HEAVY = {"torch", "numpy", "gguf", "tokenizers", "safetensors", "transformers"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from lsprotocol import types as lsp
 
 from engine.errors import Cancelled, DeadlineExceeded, EngineError
-from engine.protocol import EditRequest, Effort
+from engine.protocol import EditRequest, Effort, Priority
 from grammars.completion import CursorLine, is_welcome, worth_showing
 from grammars.languages import language
 from grammars.span import Replacement, Span, apply
@@ -116,12 +116,17 @@ def _request(
         single_line=not lines,
         candidates=1,
         deadline_s=AUTOMATIC_DEADLINE_S,
+        priority=Priority.TYPING,
     )
     if not invoked:
         return request
     items = 1 if lines else INVOKED_ITEMS
     return replace(
-        request, effort=session.settings.effort, candidates=items, deadline_s=INVOKED_DEADLINE_S
+        request,
+        effort=session.settings.effort,
+        candidates=items,
+        deadline_s=INVOKED_DEADLINE_S,
+        priority=Priority.EXPLICIT,
     )
 
 
