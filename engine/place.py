@@ -106,7 +106,9 @@ def private(place: Place) -> Place:
     if not stat.S_ISDIR(facts.st_mode):
         raise ConfigError(f"{folder} is not a folder; set DIFFILL_RUNTIME to another")
     if facts.st_uid != os.getuid():
-        raise ConfigError(f"{folder} belongs to another user; set DIFFILL_RUNTIME to a folder of yours")
+        raise ConfigError(
+            f"{folder} belongs to another user; set DIFFILL_RUNTIME to a folder of yours"
+        )
     if facts.st_mode & 0o077:
         raise ConfigError(
             f"{folder} is open to other users: `chmod 700` it, or set DIFFILL_RUNTIME to another"

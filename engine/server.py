@@ -16,7 +16,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -99,7 +98,9 @@ def _peer_uid(connection: socket.socket) -> int | None:
     if not hasattr(socket, "SO_PEERCRED"):
         return None  # the folder's mode keeps others out
     size = struct.calcsize("3i")
-    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    _, uid, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    )
     return uid
 
 
@@ -224,7 +225,7 @@ def run_model(
     identity = identity_of(local)
     place = place_of(local, identity)
 
-    def load(report: Callable[[str, float], None]):  # noqa: ANN202
+    def load(report: Callable[[str, float], None]):
         from engine.loading import load_editor  # torch: clients can connect before it is here
 
         return load_editor(str(local.path), report, decoding=decoding)

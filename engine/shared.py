@@ -57,7 +57,11 @@ class SharedEngine:
     """The one engine of a model; whichever client needs it first starts it."""
 
     def __init__(
-        self, model: str | None = None, *, home: Home | None = None, on_status: OnStatus | None = None
+        self,
+        model: str | None = None,
+        *,
+        home: Home | None = None,
+        on_status: OnStatus | None = None,
     ) -> None:
         self._model, self._home, self._on_status = model, home, on_status
         self._id = f"{os.getpid()}-{secrets.token_hex(4)}"
