@@ -62,7 +62,7 @@ class Mailbox:
 
 
 class Stream:
-    """An answer that is sent as its messages come; `at_end` is called when it is over or unwanted."""
+    """An answer sent as its messages come; `at_end` is called when it is over or unwanted."""
 
     def __init__(self, mailbox: Mailbox, at_end: Callable[[], None]) -> None:
         self._mailbox, self._at_end = mailbox, at_end

@@ -132,7 +132,7 @@ class Scheduler:
             self._changed.notify()
 
     def cancel(self, job: Job) -> None:
-        """Drop a job that waits, stop one that runs before its next step; one that is done stays."""
+        """Drop a job that waits, stop one that runs at its next step; one that is done stays."""
         with self._changed:
             self._drop(job, Cancelled("cancelled"))
 
