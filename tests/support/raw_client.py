@@ -10,7 +10,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SUPPORT = Path(__file__).parent
 SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 DEADLINE_S = 30.0
 
 
@@ -106,7 +105,7 @@ async def raw_client(*arguments, server=SERVER):
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         limit=1 << 24,
     )
     client = RawClient(process)
