@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SUPPORT = Path(__file__).parent
 SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 DEADLINE_S = 30.0
 
 
@@ -105,7 +106,8 @@ async def raw_client(*arguments, server=SERVER):
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT)},  # as it is now: the engine folder is a test's own
         limit=1 << 24,
     )
     client = RawClient(process)
