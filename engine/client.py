@@ -43,7 +43,7 @@ OnStatus = Callable[[EngineStatus], None]
 
 
 class EngineClient(Protocol):
-    """Whoever answers edit requests: the child process here, a shared or remote engine later."""
+    """Whoever answers edit requests: a child process, or the engine that all clients share."""
 
     async def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
         """Run one request; cancelling the awaiting task cancels the work in the engine.
@@ -54,8 +54,20 @@ class EngineClient(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop the engine, if this client owns it."""
+        """Leave the engine; a child process ends."""
         ...
+
+
+def open_engine(model: str | None, on_status: OnStatus) -> EngineClient:
+    """Return the engine of a model: shared by all clients of this user where sockets are private.
+
+    Windows has no such sockets in asyncio: there each client has a process of its own.
+    """
+    if sys.platform == "win32":
+        return EngineProcess(model=model, on_status=on_status)
+    from engine.shared import SharedEngine
+
+    return SharedEngine(model, on_status=on_status)
 
 
 def engine_command(model: str | None = None) -> list[str]:

@@ -38,6 +38,12 @@ class EngineUnavailable(EngineError):
     kind = "unavailable"
 
 
+class Busy(EngineError):
+    """Too many requests wait already; the message says when to try again."""
+
+    kind = "busy"
+
+
 class Cancelled(EngineError):
     """The request was cancelled by its client."""
 
@@ -58,6 +64,7 @@ _BY_KIND = {
         CheckpointError,
         FetchError,
         EngineUnavailable,
+        Busy,
         Cancelled,
         DeadlineExceeded,
     )

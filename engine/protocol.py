@@ -39,6 +39,14 @@ class Effort(StrEnum):
     THOROUGH = "thorough"
 
 
+class Priority(StrEnum):
+    """Who waits for the answer, from the most to the least pressing."""
+
+    TYPING = "typing"  # made unasked at the cursor; a newer one of the same file replaces it
+    EXPLICIT = "explicit"
+    BATCH = "batch"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRequest:
     """Fill spans of a text (no instruction) or rewrite them (with one).
@@ -59,6 +67,7 @@ class EditRequest:
     seed: int = 0
     deadline_s: float | None = None
     frames: bool = False
+    priority: Priority = Priority.EXPLICIT
 
     def __post_init__(self) -> None:
         if len(self.text) > MAX_TEXT_CHARS:
@@ -106,6 +115,7 @@ class EditRequest:
             fields = dict(data)
             fields["spans"] = tuple(Span(*pair) for pair in fields["spans"])
             fields["effort"] = Effort(fields.get("effort", Effort.BALANCED))
+            fields["priority"] = Priority(fields.get("priority", Priority.EXPLICIT))
             for name in ("max_tokens", "candidates", "seed"):
                 if not isinstance(fields.get(name) or 0, int):
                     kind = type(fields[name]).__name__

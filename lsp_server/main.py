@@ -35,11 +35,11 @@ def run(model: str | None) -> int:
         return 2
 
     # Imported only now: a stranger's `engine` must not run before it is found out.
-    from engine.client import EngineProcess
+    from engine.client import open_engine
     from lsp_server.server import create_server
 
     def engine(chosen: str | None, on_status: OnStatus) -> EngineClient:
-        return EngineProcess(model=chosen, on_status=on_status)
+        return open_engine(chosen, on_status)
 
     return serve(create_server(engine, model), stdout)
 

@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", parents=[dials], help="make two edits of sample files, show them")
     _add_eval(commands)
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
+    _add_engine(commands, model, manners)
     _add_model(commands, manners)
     config = commands.add_parser(
         "config", parents=[manners], help="print the settings that count here, and where from"
@@ -267,6 +268,15 @@ def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
     group = command.add_mutually_exclusive_group()
     group.add_argument("--run", metavar="RUN", help="another run than the last")
     group.add_argument("--list", action="store_true", help="print the runs there are")
+
+
+def _add_engine(
+    commands: Commands, model: argparse.ArgumentParser, manners: argparse.ArgumentParser
+) -> None:
+    what = "the engine all clients share: run it here, status, stop"
+    command = commands.add_parser("engine", parents=[model, manners], help=what)
+    command.add_argument("action", nargs="?", choices=("run", "status", "stop"), default="run")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _add_model(commands: Commands, manners: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from editor_clients.command_line.order import Dials
 from editor_clients.command_line.screen import Screen
 from engine.client import EngineClient
 from engine.errors import ConfigError, EngineError, EngineUnavailable
-from engine.protocol import EditRequest
+from engine.protocol import EditRequest, Priority
 from grammars.span import Span
 
 _FIELDS = {
@@ -124,6 +124,7 @@ def _request(case: dict[str, object], dials: Dials) -> EditRequest:
         seed=dials.seed,
         candidates=dials.candidates,
         deadline_s=dials.deadline_s,
+        priority=Priority.BATCH,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from editor_clients.command_line.screen import Screen
 from engine import catalogue
-from engine.client import EngineClient, EngineProcess, OnStatus
+from engine.client import EngineClient, OnStatus, open_engine
 from engine.protocol import EditRequest, EditResult
 
 # Makes an engine that tells its status; a test gives a scripted one.
@@ -35,7 +35,7 @@ def ensure_model(model: str | None, screen: Screen) -> Path:
 def engine_for(model: str | None, screen: Screen) -> OpenEngine:
     """Return what starts the engine on a model, which is made ready now."""
     path = str(ensure_model(model, screen))
-    return lambda on_status: EngineProcess(model=path, on_status=on_status)
+    return lambda on_status: open_engine(path, on_status)
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ def exit_of(error: Exception) -> Exit:
             return Exit.USAGE
         case errors.CheckpointError() | errors.FetchError() | errors.EngineUnavailable():
             return Exit.UNAVAILABLE
-        case errors.Cancelled() | errors.DeadlineExceeded():
+        case errors.Busy() | errors.Cancelled() | errors.DeadlineExceeded():
             return Exit.REFUSED
         case _:
             return Exit.INTERNAL

@@ -82,6 +82,13 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
 
             screen, verify, quick = _screen(args), args.verify, args.quick
             return doctor.run(open_engine, screen, args.model, verify=verify, quick=quick)
+        case "engine":
+            from editor_clients.command_line import resident
+
+            if args.action == "run":
+                return resident.run(args.model, _screen(args))
+            act = {"status": resident.status, "stop": resident.stop}
+            return act[args.action](_screen(args), as_json=args.json)
         case "model":
             from editor_clients.command_line import models
 

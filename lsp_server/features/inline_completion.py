@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from lsprotocol import types as lsp
 
 from engine.errors import Cancelled, DeadlineExceeded, EngineError
-from engine.protocol import EditRequest, Effort
+from engine.protocol import EditRequest, Effort, Priority
 from grammars.completion import CursorLine, is_welcome, worth_showing
 from grammars.languages import language
 from grammars.span import Replacement, Span, apply
@@ -125,6 +125,7 @@ def _request(
         single_line=not lines,
         candidates=1,
         deadline_s=_deadline_s(session, AUTOMATIC_DEADLINE_S),
+        priority=Priority.TYPING,
     )
     if not invoked:
         return request
@@ -134,6 +135,7 @@ def _request(
         effort=session.settings.effort,
         candidates=items,
         deadline_s=_deadline_s(session, INVOKED_DEADLINE_S),
+        priority=Priority.EXPLICIT,
     )
 
 

@@ -142,3 +142,16 @@ def test_the_readme_s_commands_work(project):
     [answer] = map(json.loads, (project / "fills.jsonl").read_text().splitlines())
     assert answer["id"] == 1
     assert set(answer) == {"id", "text", "verdict", "forward_calls", "tokens", "seconds"}
+
+
+def test_the_command_line_leaves_one_engine_to_the_next(tmp_path, engine_folder):
+    case = tmp_path / "in.jsonl"
+    case.write_text(
+        json.dumps({"id": 1, "prefix": "def one():\n    return ", "suffix": "\n"}) + "\n"
+    )
+    command = Path(sys.executable).with_name("diffill")
+    for _ in range(2):
+        subprocess.run([command, "batch", case, tmp_path / "out.jsonl"], check=True, timeout=300)
+    said = subprocess.run([command, "engine", "status", "--json"], stdout=subprocess.PIPE)
+    assert json.loads(said.stdout)["done"] == 2
+    assert subprocess.run([command, "engine", "stop"]).returncode == 0

@@ -9,7 +9,7 @@ from lsp_text import apply_edits, range_of
 from lsprotocol import types as lsp
 from lsprotocol.converters import get_converter
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
-from raw_client import ENVIRONMENT, SERVER, SUPPORT, script
+from raw_client import SERVER, SUPPORT, environment, script
 
 from lsp_server.rewrites import REWRITES
 
@@ -23,7 +23,7 @@ def vscode():
 
 
 @pytest_lsp.fixture(
-    config=ClientServerConfig(server_command=SERVER, server_env=ENVIRONMENT),
+    config=ClientServerConfig(server_command=SERVER, server_env=environment()),
     params=["neovim", "vscode"],
 )
 async def client(request, lsp_client: LanguageClient):

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from raw_client import ENVIRONMENT, ROOT
+from raw_client import ROOT, environment
 
 
 def python(code, **options):
     return subprocess.run(
         [sys.executable, "-c", code],
-        env=ENVIRONMENT,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=60,

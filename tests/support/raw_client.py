@@ -10,13 +10,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SUPPORT = Path(__file__).parent
 SERVER = [sys.executable, str(SUPPORT / "scripted_server.py")]
-# No test sees the settings of whoever runs it, or counts as their work.
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": str(ROOT),
-    "DIFFILL_CONFIG": str(ROOT / "no-such-folder"),
-    "DIFFILL_METRICS": "off",
-}
 DEADLINE_S = 30.0
+
+
+def environment():
+    """Return that of now, without the settings of whoever runs the test, counting for nobody."""
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "DIFFILL_CONFIG": str(ROOT / "no-such-folder"),
+        "DIFFILL_METRICS": "off",
+    }
 
 
 def script(**script):
@@ -111,7 +114,7 @@ async def raw_client(*arguments, server=SERVER, env=None):
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT | (env or {}),
+        env=environment() | (env or {}),
         limit=1 << 24,
     )
     client = RawClient(process)

@@ -1,0 +1,116 @@
+"""Where the engine of a model listens, and who may reach it there. Torch-free."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from engine.catalogue import LocalModel
+from engine.errors import ConfigError
+from engine.protocol import PROTOCOL_VERSION
+
+# `sun_path` holds 104 bytes on macOS and 108 on Linux, its final zero included.
+MAX_SOCKET_BYTES = 103
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What client and engine must agree on before they talk; the first line the engine says."""
+
+    version: str  # of the package
+    name: str  # of the model
+    hash: str  # of its file
+    protocol: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one engine: its socket, the lock it holds while it lives, its log."""
+
+    folder: Path
+    key: str
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / f"{self.key}.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the engine that lives here; holds its process id."""
+        return self.folder / f"{self.key}.lock"
+
+    @property
+    def log(self) -> Path:
+        """What an engine that was started on demand says; never code."""
+        return self.folder / f"{self.key}.log"
+
+
+def runtime_dir() -> Path:
+    """Return the folder of all engines: `DIFFILL_RUNTIME`, else the user's runtime folder."""
+    if folder := os.environ.get("DIFFILL_RUNTIME"):
+        return Path(folder).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_runtime_path("diffill", appauthor=False)
+
+
+@cache
+def package_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return metadata.version("diffill")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def identity_of(local: LocalModel) -> Identity:
+    """Return what an engine on a model says of itself.
+
+    A file that the catalogue does not know is told by path, size and time: hashing takes a second.
+    """
+    facts = local.path.stat()
+    own = f"{local.path}:{facts.st_size}:{facts.st_mtime_ns}"
+    digest = local.entry.sha256 or hashlib.sha256(own.encode()).hexdigest()
+    return Identity(package_version(), local.entry.name, digest)
+
+
+def place_of(local: LocalModel, identity: Identity) -> Place:
+    """Return the place of the one engine for a model, as this installation of Diffill runs it."""
+    parts = identity.protocol, identity.version, identity.hash, local.path, Path(__file__).parent
+    key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
+    return Place(runtime_dir(), f"{identity.name[:24]}-{key}")
+
+
+def private(place: Place) -> Place:
+    """Make the folder of a place if need be, and return the place if nobody else can enter it.
+
+    Raises:
+        ConfigError: if the folder is another user's, or open to others, or its path too long.
+    """
+    folder = place.folder
+    if len(os.fsencode(place.socket)) > MAX_SOCKET_BYTES:
+        raise ConfigError(f"{folder} is too long a path for a socket; set DIFFILL_RUNTIME")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = folder.lstat()
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be made: {error.strerror}; set DIFFILL_RUNTIME"
+        ) from error
+    if not stat.S_ISDIR(facts.st_mode):
+        raise ConfigError(f"{folder} is not a folder; set DIFFILL_RUNTIME to another")
+    if facts.st_uid != os.getuid():
+        raise ConfigError(
+            f"{folder} belongs to another user; set DIFFILL_RUNTIME to a folder of yours"
+        )
+    if facts.st_mode & 0o077:
+        raise ConfigError(
+            f"{folder} is open to other users: `chmod 700` it, or set DIFFILL_RUNTIME to another"
+        )
+    return place

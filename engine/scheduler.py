@@ -1,0 +1,234 @@
+"""Whose turn it is: the waiting edits of all clients, and the one thread that owns the model.
+
+Typing goes before what was asked for, that before batches; among equals the client that was served
+longest ago. A newer request at a typist's cursor takes the place of the older one.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.config import EFFORTS
+from engine.control import Control
+from engine.errors import Busy, Cancelled, EngineError, EngineUnavailable
+from engine.protocol import EditRequest, Frame, Priority
+
+if TYPE_CHECKING:
+    from engine.edit import Editor
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+Send = Callable[[Message], None]
+# Loads the model, reporting what it does and how far it is (0 to 1).
+Load = Callable[[Callable[[str, float], None]], "Editor"]
+
+MAX_WAITING = 128
+JOIN_S = 5.0
+
+
+def error_message(error: EngineError) -> Message:
+    """Return what the wire says of an error."""
+    return {"type": "error", "kind": error.kind, "message": str(error)}
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One edit on its way; `send` gets its frames and at last its result or error."""
+
+    request: EditRequest
+    client: str
+    send: Send
+    control: Control = field(init=False)
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        seconds = self.request.deadline_s
+        if seconds is None:
+            seconds = EFFORTS[self.request.effort].deadline_s * len(self.request.spans)
+        self.control = Control(seconds, self._frame if self.request.frames else None)
+
+    def _frame(self, frame: Frame) -> None:
+        self.send({"type": "frame", "frame": frame.to_json()})
+
+    def replaces(self, other: Job) -> bool:
+        """Tell if nobody wants the other any more now that this one is here."""
+        return self.request.priority is Priority.TYPING and (
+            (self.client, self.request.path, self.request.priority)
+            == (other.client, other.request.path, other.request.priority)
+        )
+
+
+class Scheduler:
+    """Runs the jobs of all clients, one at a time; every method may be called from any thread."""
+
+    def __init__(self, load: Load, announce: Send, unload_s: float | None = None) -> None:
+        """Load at once; tell `announce` how far it is; unload after `unload_s` without a job."""
+        self._load, self._announce, self._unload_s = load, announce, unload_s
+        self._changed = threading.Condition()
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
+        self._closed = False
+        self._numbers = itertools.count(1)
+        self._served: dict[str, int] = {}  # the number of each client's last job that ran
+        self._ready_at = 0.0
+        self._job_s = 1.0  # what a job takes, on average
+        self._active_at = time.monotonic()
+        self.state: Message = {}
+        self.num_done = 0
+        self._set_state("loading", "loading the model", None)
+        self._worker = threading.Thread(target=self._work, name="model", daemon=True)
+        self._worker.start()
+
+    @property
+    def num_waiting(self) -> int:
+        """How many jobs have not begun."""
+        return len(self._waiting)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job is being worked on."""
+        return self._running is not None
+
+    @property
+    def idle_s(self) -> float:
+        """For how long nobody has wanted anything."""
+        busy = self._waiting or self._running or self.state["state"] == "loading"
+        return 0.0 if busy else time.monotonic() - self._active_at
+
+    @property
+    def retry_after_s(self) -> float:
+        """When a place in the queue may be free, by what jobs took so far."""
+        return max(1.0, self._job_s * len(self._waiting) / 2)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job.
+
+        Raises:
+            Busy: if too many wait. A batch leaves half of the queue to people.
+        """
+        job.number = next(self._numbers)
+        with self._changed:
+            for other in [*self._waiting, *([self._running] if self._running else [])]:
+                if job.replaces(other):
+                    self._drop(other, Cancelled("a newer request took its place"))
+            limit = MAX_WAITING // 2 if job.request.priority is Priority.BATCH else MAX_WAITING
+            if self._closed:
+                raise EngineUnavailable("the engine is stopping")
+            if len(self._waiting) >= limit:
+                raise Busy(
+                    f"the engine is busy, {len(self._waiting)} requests wait; "
+                    f"try again in about {self.retry_after_s:.0f} s"
+                )
+            self._waiting.append(job)
+            self._active_at = time.monotonic()
+            self._changed.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Drop a job that waits, stop one that runs at its next step; one that is done stays."""
+        with self._changed:
+            self._drop(job, Cancelled("cancelled"))
+
+    def forget(self, client: str) -> None:
+        """Drop what is left of a client that has gone."""
+        with self._changed:
+            for job in [*self._waiting, *([self._running] if self._running else [])]:
+                if job.client == client:
+                    self._drop(job, Cancelled("cancelled"))
+            self._served.pop(client, None)
+
+    def close(self) -> None:
+        """Drop everything and end the thread."""
+        with self._changed:
+            self._closed = True
+            for job in self._waiting.copy():
+                self._drop(job, EngineUnavailable("the engine was stopped"))
+            if self._running:
+                self._running.control.cancel()
+            self._changed.notify()
+        self._worker.join(JOIN_S)
+
+    def _drop(self, job: Job, reason: EngineError) -> None:
+        job.control.cancel()
+        if job in self._waiting:
+            self._waiting.remove(job)
+            job.send(error_message(reason))
+
+    def _turn(self, job: Job) -> tuple[int, int, int]:
+        rank = list(Priority).index(job.request.priority)
+        return rank, self._served.get(job.client, 0), job.number
+
+    def _work(self) -> None:
+        editor: Editor | EngineError | None = self._loaded()
+        while not self._closed:
+            with self._changed:
+                wait_s = None if editor is None else self._unload_s
+                if not self._changed.wait_for(lambda: self._waiting or self._closed, wait_s):
+                    editor = None
+                    gc.collect()
+                    self._set_state("unloaded", "the model is unloaded", None)
+                    continue
+                if self._closed:
+                    return
+            if editor is None:
+                editor = self._loaded()
+            with self._changed:
+                if not self._waiting:
+                    continue
+                job = min(self._waiting, key=self._turn)
+                self._waiting.remove(job)
+                self._running = job
+                self._served[job.client] = job.number
+            self._run(job, editor)
+            if isinstance(editor, EngineError):
+                editor = None  # the next request tries again
+
+    def _run(self, job: Job, editor: Editor | EngineError) -> None:
+        began = time.monotonic()
+        try:
+            if isinstance(editor, EngineError):
+                raise editor
+            if job.request.deadline_s is None:
+                job.control.restart_clock()  # the effort's own limit is of the work alone
+            else:
+                job.control.started = max(job.control.started, self._ready_at)
+            message = {"type": "result", "result": editor.edit(job.request, job.control).to_json()}
+        except EngineError as error:
+            message = error_message(error)
+        except Exception as error:
+            log.exception("request %d failed", job.number)
+            message = error_message(EngineError(f"internal error: {error}"))
+        with self._changed:
+            self._running = None
+            self.num_done += 1
+            self._active_at = time.monotonic()
+            self._job_s += 0.2 * (self._active_at - began - self._job_s)
+        job.send(message)
+
+    def _loaded(self) -> Editor | EngineError:
+        def report(message: str, fraction: float) -> None:
+            self._set_state("ready" if fraction >= 1 else "loading", message, fraction)
+
+        editor: Editor | EngineError
+        try:
+            editor = self._load(report)
+        except EngineError as error:
+            editor = error
+        except Exception as error:
+            log.exception("the model could not be loaded")
+            editor = EngineError(f"the model could not be loaded: {error}")
+        if isinstance(editor, EngineError):
+            self._set_state("failed", str(editor), None)
+        self._ready_at = self._active_at = time.monotonic()
+        return editor
+
+    def _set_state(self, state: str, message: str, fraction: float | None) -> None:
+        self.state = {"type": "status", "state": state, "message": message, "fraction": fraction}
+        self._announce(self.state)

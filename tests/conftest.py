@@ -1,0 +1,32 @@
+import fcntl
+import os
+import signal
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def engine_folder(monkeypatch):
+    """A folder of each test's own for engines; those that run at its end are ended."""
+    with tempfile.TemporaryDirectory(prefix="diffill-") as folder:
+        monkeypatch.setenv("DIFFILL_RUNTIME", folder)
+        yield Path(folder)
+        for lock in Path(folder).glob("*.lock"):
+            _end(lock)
+
+
+def _end(lock):
+    with lock.open() as file:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with suppress(BlockingIOError):
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if pid := lock.read_text().strip():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            time.sleep(0.01)
+    raise AssertionError(f"the engine of {lock} did not end")

@@ -1,0 +1,70 @@
+"""A resident engine without a model: the real service, an editor that does what the text says.
+
+Each load appends the process id to FOLDER/loads; an edit of a text with "WAIT" waits for the
+cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from engine.place import Identity, Place
+from engine.shared import Home
+
+IDENTITY = Identity("1", "scripted", "0")
+
+
+def home(folder):
+    command = [sys.executable, "-P", str(Path(__file__).resolve()), str(folder)]
+    return Home(Place(Path(folder), "scripted"), IDENTITY, command)
+
+
+def note(folder, name, word):
+    with (Path(folder) / name).open("a") as file:
+        file.write(f"{word}\n")
+
+
+class Editor:
+    def __init__(self, folder):
+        self.folder = folder
+
+    def edit(self, request, control):
+        from scripted_engine import answer
+
+        from engine.errors import EngineError
+        from engine.protocol import EditResult, Frame, FrameToken, TokenState
+
+        if control.on_frame:
+            control.on_frame(Frame(0, 1, (FrameToken("a", TokenState.COMMITTED, 0.5),)))
+        if "DIE" in request.text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "WAIT" in request.text:
+            note(self.folder, "events", "started")
+            try:
+                while not control._cancelled.wait(0.02):
+                    control.check()
+                control.check()
+            except EngineError as error:
+                note(self.folder, "events", error.kind)
+                raise
+        note(self.folder, "done", request.path)
+        plain = request.to_json()
+        return EditResult.from_json(answer("echo", plain))
+
+
+def main():
+    from engine.server import run
+
+    folder = sys.argv[1]
+
+    def load(report):
+        note(folder, "loads", os.getpid())
+        report("ready", 1.0)
+        return Editor(folder)
+
+    run(home(folder).place, IDENTITY, load, detach=True)
+
+
+if __name__ == "__main__":
+    main()
