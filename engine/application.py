@@ -62,10 +62,19 @@ class Mailbox:
 
 
 class Stream:
-    """An answer sent as its messages come; `at_end` is called when it is over or unwanted."""
+    """An answer sent as its messages come.
 
-    def __init__(self, mailbox: Mailbox, at_end: Callable[[], None]) -> None:
-        self._mailbox, self._at_end = mailbox, at_end
+    `at_start` is called when the client can see that there is one, `at_end` when it is over or
+    unwanted.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        at_end: Callable[[], None],
+        at_start: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._mailbox, self._at_end, self._at_start = mailbox, at_end, at_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the last message, or until the client goes away."""
@@ -82,6 +91,7 @@ class Stream:
     async def _send(self, send: Send) -> None:
         headers = [(b"content-type", b"application/x-ndjson")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        self._at_start()
         last = False
         while not last:
             message = await self._mailbox.get()
@@ -146,7 +156,11 @@ class Application:
             self.scheduler.submit(job)
         except EngineError as error:
             return self._refusal(error)
-        return Stream(mailbox, lambda: self.scheduler.cancel(job))
+        return Stream(
+            mailbox,
+            at_end=lambda: self.scheduler.cancel(job),
+            at_start=lambda: self.scheduler.release(job),
+        )
 
     def _refusal(self, error: EngineError) -> Response:
         if isinstance(error, ConfigError):

@@ -48,6 +48,7 @@ class Job:
     send: Send
     control: Control = field(init=False)
     number: int = 0
+    released: bool = False
 
     def __post_init__(self) -> None:
         seconds = self.request.deadline_s
@@ -109,7 +110,7 @@ class Scheduler:
         return max(1.0, self._job_s * len(self._waiting) / 2)
 
     def submit(self, job: Job) -> None:
-        """Queue a job.
+        """Queue a job until it is released.
 
         Raises:
             Busy: if too many wait. A batch leaves half of the queue to people.
@@ -129,6 +130,14 @@ class Scheduler:
                 )
             self._waiting.append(job)
             self._active_at = time.monotonic()
+
+    def release(self, job: Job) -> None:
+        """Let a queued job begin: its client has heard that it is accepted.
+
+        Were it to begin before, an engine that dies of it would look like one that never had it.
+        """
+        with self._changed:
+            job.released = True
             self._changed.notify()
 
     def cancel(self, job: Job) -> None:
@@ -161,6 +170,9 @@ class Scheduler:
             self._waiting.remove(job)
             job.send(error_message(reason))
 
+    def _ready(self) -> list[Job]:
+        return [job for job in self._waiting if job.released]
+
     def _turn(self, job: Job) -> tuple[int, int, int]:
         rank = list(Priority).index(job.request.priority)
         return rank, self._served.get(job.client, 0), job.number
@@ -170,7 +182,7 @@ class Scheduler:
         while not self._closed:
             with self._changed:
                 wait_s = None if editor is None else self._unload_s
-                if not self._changed.wait_for(lambda: self._waiting or self._closed, wait_s):
+                if not self._changed.wait_for(lambda: self._ready() or self._closed, wait_s):
                     editor = None
                     gc.collect()
                     self._set_state("unloaded", "the model is unloaded", None)
@@ -180,9 +192,9 @@ class Scheduler:
             if editor is None:
                 editor = self._loaded()
             with self._changed:
-                if not self._waiting:
+                if not (ready := self._ready()):
                     continue
-                job = min(self._waiting, key=self._turn)
+                job = min(ready, key=self._turn)
                 self._waiting.remove(job)
                 self._running = job
                 self._served[job.client] = job.number
