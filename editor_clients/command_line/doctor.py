@@ -20,6 +20,8 @@ from engine.protocol import EditRequest, Effort
 from grammars.languages import LANGUAGES
 from grammars.span import Span
 
+LIBRARIES = ("torch", "tokenizers", "gguf", "tree-sitter", "pygls", "uvicorn", "starlette", "h11")
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -51,7 +53,7 @@ def _checks(
     yield Check("diffill", _version("diffill"))
     yield Check("python", f"{platform.python_version()}, {sys.executable}")
     yield Check("platform", f"{platform.platform()}, {os.cpu_count()} cores, {_memory()}")
-    for name in ("torch", "tokenizers", "gguf", "tree-sitter", "pygls", "uvicorn", "starlette", "h11"):
+    for name in LIBRARIES:
         version = _version(name)  # importing torch to ask it would take seconds
         yield Check(name, version, version != "not installed")
     strangers = packages.misplaced()
