@@ -78,7 +78,9 @@ class Editor:
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
-        return EditResult(tuple(candidates), stats)
+        return EditResult(
+            tuple(candidates), stats, control.explanation if request.explain else None
+        )
 
     def _candidates(
         self,
@@ -104,7 +106,9 @@ class Editor:
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
-                    found.setdefault(judged.replacement.text, judged)
+                    text = judged.replacement.text
+                    control.judged(text, judged.verdict, draft.score, draft.tokens)
+                    found.setdefault(text, judged)
                 if sum(j.verdict.ok for j in found.values()) >= wanted:
                     break
         except DeadlineExceeded:

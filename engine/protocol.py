@@ -26,7 +26,7 @@ from engine.errors import ConfigError
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_TEXT_CHARS = 1 << 20
 MAX_INSTRUCTION_CHARS = 8_000
 
@@ -67,6 +67,7 @@ class EditRequest:
     seed: int = 0
     deadline_s: float | None = None
     frames: bool = False
+    explain: bool = False  # the result tells what was seen and tried, too
     priority: Priority = Priority.EXPLICIT
 
     def __post_init__(self) -> None:
@@ -150,6 +151,7 @@ class Frame:
     span: int  # index into EditRequest.spans
     step: int
     tokens: tuple[FrameToken, ...]
+    draft: int = 0  # which of the request's drafts this is a step of
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -161,7 +163,7 @@ class Frame:
         tokens = tuple(
             FrameToken(t["text"], TokenState(t["state"]), t["confidence"]) for t in data["tokens"]
         )
-        return cls(data["span"], data["step"], tokens)
+        return cls(data["span"], data["step"], tokens, data.get("draft", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +188,50 @@ class EditStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What the model was given for one span."""
+
+    span: int
+    before: str  # of the text in front, what the window holds; of a rewrite, the whole prompt
+    after: str
+    tokens: int  # of both
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A text that was judged for one span, offered or not."""
+
+    span: int
+    draft: int  # the number its frames bear; the parser may be shown several texts of one draft
+    how: str  # how the draft was made, for a person
+    text: str
+    verdict: Verdict
+    score: float  # of the draft, as in `Candidate`
+    tokens: int  # of the draft
+    forward_calls: int  # of the request, until then
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an edit came about: what was seen and tried, in order."""
+
+    sights: tuple[Sight, ...]
+    attempts: tuple[Attempt, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Explanation:
+        """Build an explanation from what crossed the wire."""
+        attempts = (Attempt(**a | {"verdict": _verdict(a["verdict"])}) for a in data["attempts"])
+        return cls(tuple(Sight(**sight) for sight in data["sights"]), tuple(attempts))
+
+
+@dataclass(frozen=True, slots=True)
 class EditResult:
     """All candidates, best first (never empty), and what they cost."""
 
     candidates: tuple[Candidate, ...]
     stats: EditStats
+    explanation: Explanation | None = None  # if the request asked for it
 
     @property
     def best(self) -> Candidate:
@@ -210,6 +251,7 @@ class EditResult:
                 for c in self.candidates
             ],
             "stats": asdict(self.stats),
+            "explanation": self.explanation and asdict(self.explanation),
         }
 
     @classmethod
@@ -224,7 +266,10 @@ class EditResult:
             )
             for c in cast(list[Mapping[str, Any]], data["candidates"])
         )
-        return cls(candidates, EditStats(**data["stats"]))
+        told = data.get("explanation")
+        return cls(
+            candidates, EditStats(**data["stats"]), Explanation.from_json(told) if told else None
+        )
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:
