@@ -25,6 +25,7 @@ class Control:
         self.span = 0  # which of the request's spans is being worked on
         self.draft = -1  # the number of the draft that is being made
         self.how = ""  # how it is made
+        self.is_cut = False  # the deadline came before all that was wanted
         self._sights: list[Sight] = []
         self._attempts: list[Attempt] = []
         self._cancelled = threading.Event()

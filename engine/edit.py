@@ -78,9 +78,8 @@ class Editor:
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
-        return EditResult(
-            tuple(candidates), stats, control.explanation if request.explain else None
-        )
+        explanation = control.explanation if request.explain else None
+        return EditResult(tuple(candidates), stats, control.is_cut, explanation)
 
     def _candidates(
         self,
@@ -114,6 +113,7 @@ class Editor:
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
+            control.is_cut = True
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(

@@ -231,6 +231,7 @@ class EditResult:
 
     candidates: tuple[Candidate, ...]
     stats: EditStats
+    is_cut: bool = False  # the deadline ended the search for more and better ones
     explanation: Explanation | None = None  # if the request asked for it
 
     @property
@@ -251,6 +252,7 @@ class EditResult:
                 for c in self.candidates
             ],
             "stats": asdict(self.stats),
+            "is_cut": self.is_cut,
             "explanation": self.explanation and asdict(self.explanation),
         }
 
@@ -267,9 +269,9 @@ class EditResult:
             for c in cast(list[Mapping[str, Any]], data["candidates"])
         )
         told = data.get("explanation")
-        return cls(
-            candidates, EditStats(**data["stats"]), Explanation.from_json(told) if told else None
-        )
+        explanation = Explanation.from_json(told) if told else None
+        stats = EditStats(**data["stats"])
+        return cls(candidates, stats, data.get("is_cut", False), explanation)
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

@@ -67,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
         _add_writing(command)
     _add_holes(commands, manners)
     _add_undo(commands, manners)
+    _add_explain(commands, dials)
+    _add_replay(commands, model, manners)
 
     batch = commands.add_parser("batch", parents=[dials], help="fill the cases of a JSONL file")
     batch.add_argument("source", metavar="IN.jsonl", help="id, prefix, suffix, …; - is stdin")
@@ -225,16 +227,21 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         forms.add_argument(option, dest="form", action="store_const", const=form, help=what)
     group.add_argument("--context", type=_natural, default=3, metavar="N", help="lines of the diff")
     group.add_argument("--patch", metavar="FILE", help="leave a patch for `git apply`, too")
+    group.add_argument("--record", metavar="FILE", help="leave what `diffill replay` takes, too")
     group.add_argument("--check", action="store_true", help="exit code 1 if something would change")
     group.add_argument(
         "-i", "--interactive", action="store_true", help="ask about each edit: y, n, r, a, q"
     )
+    _add_single_line(command)
+    command.set_defaults(form="diff")
+
+
+def _add_single_line(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--single-line",
         action=argparse.BooleanOptionalAction,
         help="end with the first line (default: for a fill within one line)",
     )
-    command.set_defaults(form="diff")
 
 
 def _add_writing(command: argparse.ArgumentParser) -> None:
@@ -268,6 +275,31 @@ def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
     group = command.add_mutually_exclusive_group()
     group.add_argument("--run", metavar="RUN", help="another run than the last")
     group.add_argument("--list", action="store_true", help="print the runs there are")
+
+
+def _add_explain(commands: Commands, dials: argparse.ArgumentParser) -> None:
+    what = "show how one edit comes about: what the model sees, its steps, drafts and verdicts"
+    command = commands.add_parser("explain", parents=[dials], allow_abbrev=False, help=what)
+    _add_selectors(command)
+    command.add_argument("--instruction", metavar="TEXT", help="a rewrite; without it, a fill")
+    _add_single_line(command)
+    _add_sources(command)
+    command.add_argument("--replay", metavar="FILE", help="an edit of a replay file, instead")
+    command.add_argument("--edit", type=_count, metavar="N", help="which one, if there are more")
+    command.add_argument("--all-steps", action="store_true", help="leave none of many steps out")
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(interactive=False, atomic=False, check_cmd=None)
+
+
+def _add_replay(
+    commands: Commands, model: argparse.ArgumentParser, manners: argparse.ArgumentParser
+) -> None:
+    what = "make the edits of a replay file again, tell which come out differently"
+    command = commands.add_parser("replay", parents=[model, manners], help=what)
+    replay = command.add_argument("replay", metavar="FILE", help="what --record left")
+    vars(replay).update(complete=_FILES)
+    command.add_argument("--edit", type=_count, metavar="N", help="only this one")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _add_engine(

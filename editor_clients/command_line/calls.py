@@ -8,6 +8,7 @@ from editor_clients.command_line.checks import CheckCommand
 from editor_clients.command_line.diagnostics import read_findings
 from editor_clients.command_line.discovery import Sources
 from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.explain import Question
 from editor_clients.command_line.order import Dials, Order
 from editor_clients.command_line.places import Search, Selectors
 from editor_clients.command_line.refactor import Call, Output
@@ -42,7 +43,46 @@ def edit_of(args: argparse.Namespace) -> Call:
     Raises:
         Stop: if options are missing, or do not go together.
     """
-    is_rewrite, is_repair = args.command == "rewrite", args.command == "repair"
+    survey, order = _edits_of(args)
+    check = args.check_cmd
+    return Call(
+        survey=survey,
+        order=order,
+        manner=Manner(
+            write=args.write,
+            atomic=args.atomic,
+            allow_dirty=args.allow_dirty,
+            check=None if check is None else CheckCommand.parse(check, args.check_timeout),
+        ),
+        output=Output(
+            form=args.form,
+            context=args.context,
+            patch=args.patch,
+            record=args.record,
+            check=args.check,
+            interactive=args.interactive,
+        ),
+    )
+
+
+def question_of(args: argparse.Namespace) -> Question:
+    """Return which edit `explain` is to explain.
+
+    Raises:
+        Stop: if options are missing, or do not go together.
+    """
+    if args.replay is None:
+        survey, order = _edits_of(args)
+        return Question(survey=survey, order=order, edit=args.edit)
+    if args.paths or args.targets or args.instruction:
+        raise Stop(Exit.USAGE, "--replay has its places and instructions in its file")
+    return Question(replay=args.replay, edit=args.edit)
+
+
+def _edits_of(args: argparse.Namespace) -> tuple[Survey, Order]:
+    """Return where to edit and what to ask there."""
+    is_repair = args.command == "repair"
+    is_rewrite = args.command == "rewrite" or args.instruction is not None
     sources = sources_of(args)
     search = Search(
         query=args.query,
@@ -73,34 +113,19 @@ def edit_of(args: argparse.Namespace) -> Call:
         instruction = _FIX
     if is_repair:
         instruction = _MEND
-    check = args.check_cmd
-    return Call(
-        survey=Survey(
-            sources=sources,
-            selectors=selectors,
-            stdin_filename=args.stdin_filename or "",
-            max_spans=args.max_spans,
-        ),
-        order=Order(
-            instruction=instruction,
-            dials=dials_of(args),
-            single_line=args.single_line,
-            mends=is_repair,
-        ),
-        manner=Manner(
-            write=args.write,
-            atomic=args.atomic,
-            allow_dirty=args.allow_dirty,
-            check=None if check is None else CheckCommand.parse(check, args.check_timeout),
-        ),
-        output=Output(
-            form=args.form,
-            context=args.context,
-            patch=args.patch,
-            check=args.check,
-            interactive=args.interactive,
-        ),
+    survey = Survey(
+        sources=sources,
+        selectors=selectors,
+        stdin_filename=args.stdin_filename or "",
+        max_spans=args.max_spans,
     )
+    order = Order(
+        instruction=instruction,
+        dials=dials_of(args),
+        single_line=args.single_line,
+        mends=is_repair,
+    )
+    return survey, order
 
 
 def listing_of(args: argparse.Namespace) -> Survey:

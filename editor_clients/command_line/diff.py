@@ -34,8 +34,13 @@ def coloured(diff: str) -> str:
     )
 
 
+def visible(text: str) -> str:
+    """Return a text that steers no terminal: control characters are spelt out."""
+    return _CONTROLS.sub(lambda m: ascii(m[0])[1:-1], text)
+
+
 def _coloured_line(line: str, colour: str | None) -> str:
-    shown = _CONTROLS.sub(lambda m: ascii(m[0])[1:-1], line.removesuffix("\r"))
+    shown = visible(line.removesuffix("\r"))
     return f"\x1b[{colour}m{shown}\x1b[0m" if colour and shown else shown
 
 

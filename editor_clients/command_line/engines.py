@@ -9,7 +9,7 @@ from pathlib import Path
 
 from editor_clients.command_line.screen import Screen
 from engine import catalogue
-from engine.client import EngineClient, OnStatus, open_engine
+from engine.client import EngineClient, OnFrame, OnStatus, open_engine
 from engine.protocol import EditRequest, EditResult
 
 # Makes an engine that tells its status; a test gives a scripted one.
@@ -68,13 +68,13 @@ class EngineSession:
         self._runner = asyncio.Runner()
         self._engine = open_engine(on_status)
 
-    def edit(self, request: EditRequest) -> EditResult:
+    def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
         """Run one request.
 
         Raises:
             EngineError: with a message for the user.
         """
-        return self._runner.run(self._engine.edit(request))
+        return self._runner.run(self._engine.edit(request, on_frame))
 
     def close(self) -> None:
         """End the engine."""

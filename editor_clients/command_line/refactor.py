@@ -14,6 +14,7 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.order import Order
 from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, SpanStatus, Tally
+from editor_clients.command_line.recording import Recorder
 from editor_clients.command_line.reports import PatchFile, Report, report_for
 from editor_clients.command_line.screen import Screen, counted, stats_line
 from editor_clients.command_line.survey import Survey
@@ -27,6 +28,7 @@ class Output:
     form: str = "diff"  # or json, stream, sarif
     context: int = 3
     patch: str | None = None
+    record: str | None = None
     check: bool = False  # exit code 1 if something would change
     interactive: bool = False
 
@@ -51,9 +53,10 @@ def run(call: Call, open_engine: OpenEngine | None, screen: Screen, model: str |
     reports: list[Report] = [report_for(call.output.form, screen, call.output.context)]
     if call.output.patch is not None:
         reports.append(PatchFile(call.output.patch))
+    recorder = Recorder(call.output.record, model) if call.output.record else None
     meter = Meter(screen)
     try:
-        return _Run(call, screen, meter, reports).run(open_engine, model)
+        return _Run(call, screen, meter, reports, recorder).run(open_engine, model)
     finally:
         meter.end()
 
@@ -61,8 +64,16 @@ def run(call: Call, open_engine: OpenEngine | None, screen: Screen, model: str |
 class _Run:
     """One run, from the survey to the last line."""
 
-    def __init__(self, call: Call, screen: Screen, meter: Meter, reports: list[Report]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        screen: Screen,
+        meter: Meter,
+        reports: list[Report],
+        recorder: Recorder | None,
+    ) -> None:
         self._call, self._screen, self._meter, self._reports = call, screen, meter, reports
+        self._recorder = recorder
         self._tally = Tally()
         self._writer = Writer(call.manner)
         self._pending: list[FileOutcome] = []
@@ -140,7 +151,8 @@ class _Run:
             open_engine = open_engine or engine_for(model, self._screen)
         self._meter.begin("starting", total, "spans")
         with contextlib.closing(EngineSession(open_engine, self._meter.on_status)) as engine:
-            editing = Editing(order, engine.edit, self._choose())
+            ask = self._recorder.around(engine.edit) if self._recorder else engine.edit
+            editing = Editing(order, ask, self._choose())
             self._edit(editing, first)
             while not editing.is_stopped and (work := next(rest, None)):
                 self._edit(editing, work)

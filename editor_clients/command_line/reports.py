@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Protocol
 
 from editor_clients.command_line import diff, files, sarif
@@ -109,10 +108,8 @@ class PatchFile:
     """A file of all the diffs, which `git apply` takes in the folder it was made in."""
 
     def __init__(self, name: str) -> None:
-        self._path = Path(name)
+        self._path = files.output(name, b"--- ")
         self._pieces: list[str] = []
-        if self._path.is_dir() or not self._path.absolute().parent.is_dir():
-            raise Stop(Exit.USAGE, f"{name}: cannot be written: there is no such folder")
 
     def file(self, outcome: FileOutcome) -> None:
         """Take a file's diff; one that was refused is left out."""

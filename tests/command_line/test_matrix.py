@@ -16,7 +16,8 @@ BEFORE = {
 QUERY = '((identifier) @it (#eq? @it "x"))'
 FORMS = ((), ("--json",), ("--json=stream",), ("--sarif",))
 WRITES = ((), ("--write",), ("--write", "--atomic"), ("--write", "--check-cmd", "true {file}"))
-EXTRAS = ((), ("--check",), ("--patch", "out.patch"), ("--check", "--patch", "out.patch"))
+PATCH, RECORD = ("--patch", "out.patch"), ("--record", "out.jsonl")
+EXTRAS = ((), ("--check",), PATCH, ("--check", *PATCH, *RECORD))
 
 
 @pytest.fixture
@@ -66,6 +67,9 @@ def test_modes_compose(diffill, tree, form, write, extra, quiet):
     assert current() == (after("first()") if write else BEFORE)
     if quiet:
         assert done.err == ""
+    if "--record" in extra:
+        asked = [json.loads(line)["request"] for line in Path("out.jsonl").read_text().splitlines()]
+        assert [request["path"] for request in asked] == ["a.py", "b.py", "sub/c.py"]
     patches = [Path("out.patch").read_bytes()] if "--patch" in extra else []
     if form:
         changed = [name for name in BEFORE if name != "sub/d.py"]

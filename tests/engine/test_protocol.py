@@ -51,6 +51,7 @@ RESULT = EditResult(
 )
 EXPLAINED = replace(
     RESULT,
+    is_cut=True,
     explanation=Explanation(
         (Sight(0, "a\r\n", "", 3),),
         (Attempt(0, 1, "drawn", "x\r\n", Verdict(False, ("line 1: no",)), -0.5, 3, 2),),

@@ -11,7 +11,8 @@
     tells   answers like echo, and says ASKED and the request as JSON on standard error
 A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
 "INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
-standard error, and never answers.
+standard error, and never answers. Frames and explanations, where they are asked for, tell of a
+first draft that was refused, and of the answer.
 """
 
 import json
@@ -57,7 +58,40 @@ def answer(mode, request):
             {"replacements": replacements, "verdict": verdict, "score": -0.5, "verdicts": []}
         ],
         "stats": {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5},
+        "explanation": explanation(request, replacements, verdict) if request["explain"] else None,
     }
+
+
+def explanation(request, replacements, verdict):
+    sights, attempts = [], []
+    refused = {"ok": False, "reasons": ["line 2: a new syntax error"], "checked": True}
+    for span, (start, end, new) in enumerate(replacements):
+        before, after = request["text"][:start], request["text"][end:]
+        sights.append({"span": span, "before": before, "after": after, "tokens": 9})
+        for draft, how, text, judged in (
+            (2 * span, "the likeliest tokens", "(" + new, refused),
+            (2 * span + 1, "drawn with seed 7", new, verdict),
+        ):
+            of_draft = {"tokens": 3, "score": -0.5, "forward_calls": 2 + 2 * draft}
+            about = {"span": span, "draft": draft, "how": how, "text": text, "verdict": judged}
+            attempts.append(about | of_draft)
+    return {"sights": sights, "attempts": attempts}
+
+
+def frames(result):
+    """A draft on a canvas of three tokens, and one that grows by words."""
+    for span, (_, _, new) in enumerate(result["candidates"][0]["replacements"]):
+        for step, states in enumerate((["masked"] * 2, ["committed", "provisional"]), 1):
+            tokens = [token("(", states[0]), token(new, states[1], 0.25)]
+            yield {"span": span, "step": step, "tokens": tokens, "draft": 2 * span}
+        words = re.findall(r"\W*\w+|\W+", new)
+        for count in range(1, len(words) + 1):
+            tokens = [token(word, "committed") for word in words[:count]]
+            yield {"span": span, "step": 2 + count, "tokens": tokens, "draft": 2 * span + 1}
+
+
+def token(text, state, confidence=0.75):
+    return {"text": text, "state": state, "confidence": confidence}
 
 
 def serve(mode):
@@ -81,6 +115,8 @@ def serve(mode):
         if mode == "tells":
             print("ASKED", json.dumps(message["request"]), file=sys.stderr, flush=True)
         result = answer(mode, message["request"])
+        for frame in frames(result) if message["request"]["frames"] else ():
+            send({"type": "frame", "id": message["id"], "frame": frame})
         send({"type": "result", "id": message["id"], "result": result})
 
 
