@@ -29,6 +29,7 @@ from grammars.validation import Verdict
 PROTOCOL_VERSION = 2
 MAX_TEXT_CHARS = 1 << 20
 MAX_INSTRUCTION_CHARS = 8_000
+MAX_CANDIDATES = 16
 
 
 class Effort(StrEnum):
@@ -94,7 +95,7 @@ class EditRequest:
                 raise ConfigError("the span is empty: a rewrite needs text to rewrite")
         for name, value, low, high in (
             ("max_tokens", self.max_tokens, 1, 1024),
-            ("candidates", self.candidates, 1, 16),
+            ("candidates", self.candidates, 1, MAX_CANDIDATES),
             ("seed", self.seed, 0, 1 << 62),
             ("deadline_s", self.deadline_s, 0.0, 3600.0),
         ):

@@ -230,7 +230,7 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     group.add_argument("--record", metavar="FILE", help="leave what `diffill replay` takes, too")
     group.add_argument("--check", action="store_true", help="exit code 1 if something would change")
     group.add_argument(
-        "-i", "--interactive", action="store_true", help="ask about each edit: y, n, r, a, q"
+        "-i", "--interactive", action="store_true", help="ask about each edit, and show it grow"
     )
     _add_single_line(command)
     command.set_defaults(form="diff")

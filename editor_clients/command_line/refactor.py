@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from editor_clients.command_line import survey as surveys
@@ -14,11 +14,12 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.order import Order
 from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, SpanStatus, Tally
-from editor_clients.command_line.recording import Recorder
+from editor_clients.command_line.recording import Ask, Recorder
 from editor_clients.command_line.reports import PatchFile, Report, report_for
 from editor_clients.command_line.screen import Screen, counted, stats_line
 from editor_clients.command_line.survey import Survey
 from editor_clients.command_line.writing import Manner, Writer
+from engine.protocol import EditRequest, EditResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +152,20 @@ class _Run:
             open_engine = open_engine or engine_for(model, self._screen)
         self._meter.begin("starting", total, "spans")
         with contextlib.closing(EngineSession(open_engine, self._meter.on_status)) as engine:
-            ask = self._recorder.around(engine.edit) if self._recorder else engine.edit
+            ask = self._watched(engine) if self._call.output.interactive else engine.edit
+            ask = self._recorder.around(ask) if self._recorder else ask
             editing = Editing(order, ask, self._choose())
             self._edit(editing, first)
             while not editing.is_stopped and (work := next(rest, None)):
                 self._edit(editing, work)
+
+    def _watched(self, engine: EngineSession) -> Ask:
+        """Return what asks the engine and shows how it works."""
+
+        def ask(request: EditRequest) -> EditResult:
+            return engine.edit(replace(request, frames=True), self._meter.on_frame)
+
+        return ask
 
     def _choose(self) -> Choose:
         if not self._call.output.interactive:

@@ -163,4 +163,4 @@ def test_interactive(diffill, tree, monkeypatch, answers, changed, write):
     all_of_it = after("first()")
     expected = {n: all_of_it[n] if write and n in changed else BEFORE[n] for n in BEFORE}
     assert current() == expected
-    assert "keep this edit? [y,n,r,a,q,?]" in done.err
+    assert "keep this edit? [y,n,a,q,e,r,?]" in done.err
