@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from editor_clients.command_line import examples
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
         def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
             """Add a command."""
+            ...
+
+        @property
+        def choices(self) -> dict[str, argparse.ArgumentParser]:
+            """The commands by name."""
             ...
 
 
@@ -28,20 +35,6 @@ exit codes:
   123  a fault of Diffill
   130  interrupted"""
 
-_EXAMPLES = """\
-examples:
-  diffill fill prices.py --lines 25-25
-  diffill fill src --holes --write
-  diffill rewrite src 'tests/**/*.py' --symbol Cart.total --instruction "Round to cents."
-  diffill rewrite src --query '((call function: (identifier) @_f) @it (#eq? @_f "print"))' \\
-      --instruction "Log it instead." --patch log.patch
-  ruff check --output-format json | \\
-      diffill rewrite --diagnostics - --write --check-cmd 'ruff check {file}'
-  git ls-files -z '*.py' | diffill fill --files-from - --holes --json=stream
-  diffill repair src --write --check-cmd 'python -m py_compile {file}'
-  diffill undo"""
-
-
 # How shtab completes a file name; it is imported only to print a script.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
 
@@ -51,12 +44,14 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="diffill",
         description="Fill and rewrite spans of code with a diffusion language model, locally.",
-        epilog=f"{_EXAMPLES}\n\n{_EXIT_CODES}",
+        epilog=f"{examples.epilog(examples.OVERVIEW)}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     root.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands: Commands = root.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND"
+    )
     model, manners, dials = _shared()
 
     for name, (what, add_places) in _EDITS.items():
@@ -91,6 +86,10 @@ def parser() -> argparse.ArgumentParser:
     _add_doctor(commands, model)
     completion = commands.add_parser("completion", help="print a script that completes in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    for name, lines in examples.OF_COMMANDS.items():
+        command = commands.choices[name]
+        command.epilog = examples.epilog(lines)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return root
 
 
@@ -100,7 +99,12 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     model.add_argument("--model", help="a name of `diffill model list`, or a GGUF file")
     manners = argparse.ArgumentParser(add_help=False)
     manners.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
-    manners.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    manners.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default: on a terminal, unless NO_COLOR is set)",
+    )
     dials = argparse.ArgumentParser(add_help=False, parents=[model, manners])
     group = dials.add_argument_group("engine")
     group.add_argument(
@@ -108,7 +112,9 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
         choices=("quick", "balanced", "thorough"),
         help="how much work an edit may be (default: what `diffill config` says)",
     )
-    group.add_argument("--seed", type=int, default=0)
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of draws; the same one draws the same"
+    )
     group.add_argument("--max-tokens", type=int, metavar="N", help="longest text of a span")
     group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
