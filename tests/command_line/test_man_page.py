@@ -32,7 +32,7 @@ def test_the_page_tells_every_option_of_every_command(page):
     for name, command in commands().items():
         assert f".SS \\fBdiffill {name}\\fR" in plain
         for action in command._actions:
-            for option in action.option_strings:
+            for option in {*action.option_strings} - {"-h", "--help"}:
                 assert option in plain
     for part in ("Diffill 1.2.3", ".SH NAME", ".SH EXAMPLES", ".SH EXIT STATUS", "NO_COLOR"):
         assert part in plain
@@ -43,7 +43,7 @@ def test_groff_has_nothing_to_complain_about(page):
     command = ["groff", "-man", "-Tutf8", "-ww", "-K", "utf8"]
     ran = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
     assert ran.stderr == ""
-    shown = re.sub(r"\x1b\[[0-9;]*m|.\b", "", ran.stdout)
+    shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", ran.stdout)
     assert "diffill fill - --stdin-filename a.py --holes --write >b.py" in shown
 
 
@@ -55,7 +55,7 @@ def calls():
                     yield re.sub(r"\s[<>]\S+", "", part)
 
 
-@pytest.mark.parametrize("call", calls())
+@pytest.mark.parametrize("call", [*calls()])
 def test_examples_can_be_called(call):
     _, *argv = shlex.split(call)
     arguments.parser().parse_args(argv)
