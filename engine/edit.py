@@ -151,7 +151,9 @@ class Editor:
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
-            if verdict.ok:
+            if (
+                verdict.ok or verdict is UNWRITTEN
+            ):  # less of a placeholder, or one elsewhere, is one
                 return
 
 
