@@ -2,14 +2,15 @@
 
 Schema 2 of the JSON. `--json` is one object, `{"schema", "files": [FILE…], "summary"}`;
 `--json=stream` is one object a line: `{"schema", "type": "file", …FILE}` as each file is done, at
-the end `{"schema", "type": "summary", …}`. Offsets count characters of the file before all edits, a
-byte order mark not among them.
+the end `{"schema", "type": "summary", …}`. The fields are in `report.schema.json`. Offsets count
+characters of the file before all edits, a byte order mark not among them.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 from editor_clients.command_line import diff, files, sarif
@@ -19,6 +20,7 @@ from editor_clients.command_line.screen import Screen
 from grammars.lines import LineIndex
 
 JSON_SCHEMA = 2
+SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
 class Report(Protocol):
