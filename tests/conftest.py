@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update", action="store_true", help="write documents' shown output anew")
+
+
 @pytest.fixture(autouse=True)
 def engine_folder(monkeypatch):
     """A folder of each test's own for engines; those that run at its end are ended."""

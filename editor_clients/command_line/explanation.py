@@ -25,7 +25,7 @@ from grammars.span import Span
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 _HIDDEN = (TokenState.MASKED, TokenState.PROVISIONAL)
 _AROUND_LINES = 2
-_HEAD_LINES, _TAIL_LINES = 6, 6  # of what is too long to show
+_HEAD_LINES, _TAIL_LINES = 4, 4  # of what is too long to show
 _DOUBTFUL, _MAX_DOUBTFUL = 0.5, 5
 
 
