@@ -152,7 +152,7 @@ class Journal:
 
     def settle(self) -> None:
         """Let go of the run; what is not committed even now, the next command takes back."""
-        if not self.pending():
+        if self.is_undone or not self.pending():
             (self.folder / _OPEN).unlink(missing_ok=True)
         self._lock.release()
 
