@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         _add_output(command)
         _add_writing(command)
     _add_holes(commands, manners)
+    _add_check(commands, manners)
     _add_undo(commands, manners)
     _add_explain(commands, dials)
     _add_replay(commands, model, manners)
@@ -150,11 +151,19 @@ def _add_repair(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_run(command: argparse.ArgumentParser) -> None:
+    recipe = command.add_argument("recipe", metavar="RECIPE.toml", help="the steps and checks")
+    vars(recipe).update(complete=_FILES)
+    _add_max_spans(command)
+    command.set_defaults(diagnostics=None)
+
+
 # The commands that edit: what each does, and how it is told the places.
 _EDITS = {
     "fill": ("fill places of files; print the diff, or write it", _add_fill),
     "rewrite": ("rewrite places of files as told; print the diff, or write it", _add_rewrite),
     "repair": ("rewrite the lines with syntax errors, keep what mends them", _add_repair),
+    "run": ("make the edits of a recipe, step by step; print the diff, or write it", _add_run),
 }
 
 
@@ -263,7 +272,28 @@ def _add_writing(command: argparse.ArgumentParser) -> None:
         help="keep a file only if this succeeds; without {file} in it, run once for all",
     )
     group.add_argument(
-        "--check-timeout", type=float, default=600.0, metavar="SECONDS", help="time for one check"
+        "--lint-cmd",
+        action="append",
+        metavar="COMMAND",
+        help="a linter or type checker (ruff or pyright as JSON, mypy, SARIF): keep a file only if "
+        "this finds nothing new; may be repeated",
+    )
+    group.add_argument(
+        "--check-timeout", type=_seconds, metavar="SECONDS", help="time for one check (default 600)"
+    )
+    group.add_argument(
+        "--format-cmd",
+        metavar="COMMAND",
+        help="a formatter from standard input to standard output; what it does to edited lines "
+        "becomes part of the edit",
+    )
+    group.add_argument(
+        "--deadline", type=_seconds, metavar="SECONDS", help="stop after this; keep what is done"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the same command where it was interrupted or stopped",
     )
 
 
@@ -273,6 +303,16 @@ def _add_holes(commands: Commands, manners: argparse.ArgumentParser) -> None:
     )
     _add_sources(command)
     command.add_argument("--query", metavar="QUERY", help="list what a query captures, instead")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _add_check(commands: Commands, manners: argparse.ArgumentParser) -> None:
+    what = "list what would be edited, and what stands in the way; exit code 1 if there is any"
+    command = commands.add_parser("check", parents=[manners], allow_abbrev=False, help=what)
+    _add_sources(command)
+    command.add_argument("--recipe", metavar="RECIPE.toml", help="the places of its steps")
+    _add_selectors(command)
+    command.add_argument("--allow-dirty", action="store_true", help="as if called with it later")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -354,6 +394,16 @@ def _natural(value: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise argparse.ArgumentTypeError(f"{value!r} is not a number")
     return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds")
+    return seconds
 
 
 def _count(value: str) -> int:

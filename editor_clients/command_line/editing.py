@@ -24,10 +24,19 @@ from grammars.validation import Verdict
 class Work:
     """A file and the places in it that are to be edited."""
 
-    file: UserFile
+    file: UserFile  # its text is what the steps before have made of it
     language: str
     places: Sequence[Place]
-    refusal: str = ""  # why it is not to be edited, after all
+
+
+def request_of(order: Order, work: Work) -> EditRequest:
+    """Return what will be asked first.
+
+    Raises:
+        ConfigError: if an option is out of its bounds, or the place cannot be edited so.
+    """
+    first = work.places[0]
+    return order.request(work.file.text, first, language=work.language, path=work.file.name)
 
 
 class Choice(Enum):

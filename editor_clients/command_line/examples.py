@@ -7,6 +7,7 @@ diffill fill prices.py --lines 25-25
 diffill fill src --holes --write
 diffill rewrite src 'tests/**/*.py' --symbol Cart.total --instruction "Round to cents."
 git ls-files -z '*.py' | diffill fill --files-from - --holes --json=stream
+diffill run recipe.toml src --write --resume
 diffill repair src --write --check-cmd 'python -m py_compile {file}'
 diffill explain prices.py --lines 25-25
 diffill undo
@@ -30,6 +31,15 @@ ruff check --output-format json | \
     "repair": r"""
 diffill repair src
 diffill repair --changed --write --check-cmd 'python -m py_compile {file}'
+""",
+    "run": r"""
+diffill run recipe.toml src
+diffill run recipe.toml src --write --check-cmd 'pytest -q' --deadline 3600
+diffill run recipe.toml src --write --resume
+""",
+    "check": r"""
+diffill check src --symbol Cart.total
+diffill check --recipe recipe.toml --json
 """,
     "holes": r"""
 diffill holes src

@@ -8,7 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field, replace
 
-from editor_clients.command_line import recording
+from editor_clients.command_line import files, recording
 from editor_clients.command_line import survey as surveys
 from editor_clients.command_line.engines import EngineSession, OpenEngine, engine_for
 from editor_clients.command_line.exits import Exit, Stop
@@ -17,7 +17,6 @@ from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.order import Order
 from editor_clients.command_line.screen import Screen, counted
 from editor_clients.command_line.survey import Survey
-from editor_clients.command_line.writing import Manner
 from engine.protocol import EditRequest, Frame
 
 JSON_SCHEMA = 1
@@ -88,21 +87,23 @@ def _request(question: Question, meter: Meter, screen: Screen) -> EditRequest:
     survey, number = question.survey, question.edit or 1
     assert survey
     if survey.is_stdin:
-        work = surveys.standard_input(survey)
-        total = len(work.places)
+        file = surveys.standard_input(survey)
+        counts = {file.name: len(surveys.places_in(file, survey.steps[0], survey.max_spans))}
     else:
+        file = None
         plan = surveys.plan(survey, meter)
-        work, total = None, plan.places
-        for seen in plan.seen:
-            if number <= len(seen.places):
-                work = surveys.work_on(seen, survey, Manner(), set())
-                break
-            number -= len(seen.places)
-    if work is None or number > len(work.places):
+        counts = {name: sum(of_steps) for name, of_steps in plan.counts.items()}
+    total = sum(counts.values())
+    if number > total:
         raise Stop(Exit.USAGE, f"which edit? There are {counted(total, 'place')} like that")
     if total > 1 and question.edit is None:
         with meter.paused():
             screen.say(f"the first of {total} places; --edit N explains another")
-    text, name = work.file.text, work.file.name
-    place = work.places[number - 1]
-    return question.order.request(text, place, language=work.language, path=name)
+    for name, count in counts.items():
+        if number <= count:
+            file = file or files.read(name, survey.max_bytes)
+            place = surveys.places_in(file, survey.steps[0], None)[number - 1]
+            language = survey.language_of(name)
+            return question.order.request(file.text, place, language=language, path=name)
+        number -= count
+    raise AssertionError

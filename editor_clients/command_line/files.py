@@ -127,6 +127,16 @@ def write(file: UserFile, raw: bytes, tag: str = "") -> None:
         ) from error
 
 
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def leftovers(target: Path, tag: str) -> list[Path]:
     """Return what a crash left beside a file: new bytes that were never put in place."""
     return list(target.parent.glob(f"{glob.escape(_prefix(target, tag))}*.diffill"))
@@ -155,6 +165,7 @@ def _replace(file: UserFile, raw: bytes, tag: str) -> None:
                 Exit.REFUSED, f"{file.name}: changed since it was read, so it was not written"
             )
         Path(temporary).replace(file.target)
+        sync_folder(file.target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()

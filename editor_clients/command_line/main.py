@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from editor_clients.command_line.engines import OpenEngine
     from editor_clients.command_line.screen import Screen
 
-_WITH_SETTINGS = {"fill", "rewrite", "repair", "holes", "explain", "batch", "demo", "doctor"}
+_WITH_SETTINGS = {
+    *("fill", "rewrite", "repair", "run", "holes", "check", "explain"),
+    *("batch", "demo", "doctor"),
+}
+_WITH_FILES = {"fill", "rewrite", "repair", "run", "holes", "check", "explain"}
 
 
 def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = None) -> int:
@@ -56,11 +60,19 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
         from editor_clients.command_line import configuration
 
         configuration.fill_in(args, _screen(args))
+    if args.command in _WITH_FILES:
+        from editor_clients.command_line import recovery
+
+        recovery.recover(_screen(args))  # before anybody looks at what a crash left half done
     match args.command:
-        case "fill" | "rewrite" | "repair":
+        case "fill" | "rewrite" | "repair" | "run":
             from editor_clients.command_line import calls, refactor
 
-            return refactor.run(calls.edit_of(args), open_engine, _screen(args), args.model)
+            return refactor.run(calls.edit_of(args, argv), open_engine, _screen(args), args.model)
+        case "check":
+            from editor_clients.command_line import calls, forecast
+
+            return forecast.run(calls.forecast_of(args), _screen(args), as_json=args.json)
         case "holes":
             from editor_clients.command_line import calls, listing
 

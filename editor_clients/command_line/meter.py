@@ -69,8 +69,8 @@ class Meter:
         self._task = self._progress.add_task("", unit="", speed="", visible=False)
         self._progress.start()
 
-    def begin(self, what: str, total: int, unit: str) -> None:
-        """Start to count from nothing."""
+    def begin(self, what: str, total: int | None, unit: str) -> None:
+        """Start to count from nothing; `total` is None if nobody knows how far."""
         if self._progress:
             self._progress.reset(
                 self._task, total=total, description=what, visible=True, unit=unit, speed=""

@@ -3,7 +3,8 @@
 Schema 2 of the JSON. `--json` is one object, `{"schema", "files": [FILE…], "summary"}`;
 `--json=stream` is one object a line: `{"schema", "type": "file", …FILE}` as each file is done, at
 the end `{"schema", "type": "summary", …}`. The fields are in `report.schema.json`. Offsets count
-characters of the file before all edits, a byte order mark not among them.
+characters of the file before the span's `step` (0: before all edits), a byte order mark not among
+them. The formatter's changes are a last step.
 """
 
 from __future__ import annotations
@@ -127,14 +128,15 @@ class PatchFile:
 
 
 def _file_as_json(outcome: FileOutcome, context: int) -> dict[str, Any]:
-    lines = LineIndex(outcome.file.text)
+    steps = {span.step for span in outcome.spans}
+    lines = {step: LineIndex(outcome.text_before(step)) for step in steps}
     return {
         "file": outcome.file.name.encode(errors="replace").decode(),
         "language": outcome.language,
         "changed": outcome.is_changed,
         "written": outcome.written,
         "refusal": outcome.refusal,
-        "spans": [_span_as_json(span, lines) for span in outcome.spans],
+        "spans": [_span_as_json(span, lines[span.step]) for span in outcome.spans],
         "diff": changes_of(outcome, context),
     }
 
@@ -145,6 +147,7 @@ def _span_as_json(span: SpanOutcome, lines: LineIndex) -> dict[str, Any]:
         "end": span.place.span.end,
         "line": lines.line_at(span.place.span.start) + 1,
         "what": span.place.what,
+        "step": span.step,
         "status": str(span.status),
         "text": span.text,
         "reasons": list(span.reasons),
