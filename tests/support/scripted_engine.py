@@ -11,8 +11,9 @@
     tells   answers like echo, and says ASKED and the request as JSON on standard error
 A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
 "INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
-standard error, and never answers. Frames and explanations, where they are asked for, tell of a
-first draft that was refused, and of the answer.
+standard error, and never answers. More candidates are called other1(), other2(); there are no more.
+Frames and explanations, where they are asked for, tell of a first draft that was refused, and of
+the answer.
 """
 
 import json
@@ -53,10 +54,13 @@ def answer(mode, request):
         "reasons": [] if ok else ["line 1: a new syntax error"],
         "checked": request["language"] in ("python", "typescript"),
     }
+    candidate = {"replacements": replacements, "verdict": verdict, "score": -0.5, "verdicts": []}
+    others = [
+        candidate | {"replacements": [[a, b, f"other{n}()"] for a, b, _ in replacements]}
+        for n in range(1, min(request["candidates"] or 1, 3))
+    ]
     return {
-        "candidates": [
-            {"replacements": replacements, "verdict": verdict, "score": -0.5, "verdicts": []}
-        ],
+        "candidates": [candidate, *others],
         "stats": {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5},
         "explanation": explanation(request, replacements, verdict) if request["explain"] else None,
     }
@@ -104,6 +108,9 @@ def serve(mode):
         message = json.loads(line)
         if message["type"] != "edit" or mode == "slow":
             continue
+        result = answer(mode, message["request"])
+        for frame in frames(result) if message["request"]["frames"] else ():
+            send({"type": "frame", "id": message["id"], "frame": frame})
         if "SLOW" in message["request"]["text"]:
             print("WAITING", file=sys.stderr, flush=True)
             continue
@@ -114,9 +121,6 @@ def serve(mode):
             continue
         if mode == "tells":
             print("ASKED", json.dumps(message["request"]), file=sys.stderr, flush=True)
-        result = answer(mode, message["request"])
-        for frame in frames(result) if message["request"]["frames"] else ():
-            send({"type": "frame", "id": message["id"], "frame": frame})
         send({"type": "result", "id": message["id"], "result": result})
 
 
