@@ -36,6 +36,7 @@ class Meter:
         self._progress: Progress | None = None
         self._tokens, self._seconds = 0, 0.0
         self._shown = ""
+        self._num_files = self._num_shown = 0
         self._canvas: Text | None = None
         if screen.quiet or not sys.stderr.isatty():
             return
@@ -69,17 +70,23 @@ class Meter:
         self._task = self._progress.add_task("", unit="", speed="", visible=False)
         self._progress.start()
 
-    def begin(self, what: str, total: int | None, unit: str) -> None:
+    def begin(self, what: str, total: int | None, unit: str, num_files: int = 0) -> None:
         """Start to count from nothing; `total` is None if nobody knows how far."""
+        self._num_files, self._num_shown = num_files, 0
         if self._progress:
             self._progress.reset(
                 self._task, total=total, description=what, visible=True, unit=unit, speed=""
             )
 
-    def show(self, what: str) -> None:
-        """Say what is being worked on."""
+    def show(self, name: str) -> None:
+        """Say which file is being worked on."""
+        self._num_shown += 1
         if self._progress:
-            self._shown = "".join(c if c.isprintable() else "?" for c in what)[-40:]
+            shown = "".join(c if c.isprintable() else "?" for c in name)[-40:]
+            of_all = (
+                f" (file {self._num_shown} of {self._num_files})" if self._num_files > 1 else ""
+            )
+            self._shown = shown + of_all
             self._progress.update(self._task, description=self._shown)
 
     def step(self, stats: EditStats | None = None) -> None:

@@ -100,6 +100,7 @@ class _Run:
         self._call, self._screen, self._meter, self._reports = call, screen, meter, reports
         self._recorder = recorder
         self._tally = Tally()
+        self._num_files = 1
         self._writer = Writer(call.manner)
         self._pending: list[FileOutcome] = []
         self._unchecked: set[str] = set()
@@ -132,6 +133,7 @@ class _Run:
                 self._screen.out(file.bom + file.text)
             return iter([task] if task.work else []), len(task.work.places) if task.work else 0
         plan = surveys.plan(call.survey, self._meter)
+        self._num_files = len(plan.counts)
         self._tally.skipped = plan.skipped
         if plan.places > 1:
             in_files = f"{counted(len(plan.counts), 'file')} of {plan.scanned:,}"
@@ -203,7 +205,7 @@ class _Run:
             request_of(orders[first.step - 1], first.work)
         with self._meter.paused():
             open_engine = open_engine or engine_for(model, self._screen)
-        self._meter.begin("starting", total, "spans")
+        self._meter.begin("starting", total, "spans", self._num_files)
         with contextlib.closing(EngineSession(open_engine, self._meter.on_status)) as engine:
             on_frame = self._meter.on_frame if self._call.output.interactive else None
             asking = Asking(engine, self._call.unfinished, self._call.deadline_s, on_frame)
