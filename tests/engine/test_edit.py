@@ -46,10 +46,6 @@ def without_time(result):
     return replace(result, stats=replace(result.stats, seconds=0.0))
 
 
-def texts(result):
-    return [(c.replacements, c.verdict) for c in result.candidates]
-
-
 def random_request(rng):
     pieces = ["a", "b = 1", " ", "\t", "\r\n", "\r\n", "\n", "😀", "e\u0301", "def f():", "    "]
     text = "".join(rng.choices(pieces, k=rng.randrange(30)))
@@ -230,7 +226,7 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
     control.on_frame = lambda frame: control.cancel()
     with pytest.raises(Cancelled):
         editor.edit(request(instruction=instruction), control)
-    assert control.forward_calls == 2
+    assert control.steps == 1
 
 
 def test_what_is_kept_from_other_requests_changes_no_edit(editor):
@@ -243,7 +239,7 @@ def test_what_is_kept_from_other_requests_changes_no_edit(editor):
             asked = replace(asked, instruction="rename it")
         for again in (asked, replace(asked, text=asked.text + "\n")):
             expected, got = (e.edit(again, Control()) for e in (editor, keeping))
-            assert texts(got) == texts(expected)
+            assert got.candidates == expected.candidates
             calls += expected.stats.forward_calls - got.stats.forward_calls
     assert calls > 0  # some contexts were known
 
