@@ -93,17 +93,14 @@ def _request(question: Question, meter: Meter, screen: Screen) -> EditRequest:
         file = None
         plan = surveys.plan(survey, meter)
         counts = {name: sum(of_steps) for name, of_steps in plan.counts.items()}
-    total = sum(counts.values())
-    if number > total:
-        raise Stop(Exit.USAGE, f"which edit? There are {counted(total, 'place')} like that")
-    if total > 1 and question.edit is None:
+    found = [(name, i) for name, count in counts.items() for i in range(count)]
+    if number > len(found):
+        raise Stop(Exit.USAGE, f"which edit? There are {counted(len(found), 'place')} like that")
+    if len(found) > 1 and question.edit is None:
         with meter.paused():
-            screen.say(f"the first of {total} places; --edit N explains another")
-    for name, count in counts.items():
-        if number <= count:
-            file = file or files.read(name, survey.max_bytes)
-            place = surveys.places_in(file, survey.steps[0], None)[number - 1]
-            language = survey.language_of(name)
-            return question.order.request(file.text, place, language=language, path=name)
-        number -= count
-    raise AssertionError
+            screen.say(f"the first of {len(found)} places; --edit N explains another")
+    name, i = found[number - 1]
+    file = file or files.read(name, survey.max_bytes)
+    place = surveys.places_in(file, survey.steps[0], None)[i]
+    language = survey.language_of(name)
+    return question.order.request(file.text, place, language=language, path=name)

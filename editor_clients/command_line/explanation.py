@@ -54,11 +54,12 @@ class Page:
         for sight in told.sights:
             yield ""
             yield from self._canvas(request, sight)
-            attempts = (a for a in told.attempts if a.span == sight.span)
+            attempts = [a for a in told.attempts if a.span == sight.span]
+            first_of = {a.text: a.draft for a in reversed(attempts)}
             for draft, judged in groupby(attempts, key=lambda attempt: attempt.draft):
                 own = [frame for frame in frames if frame.draft == draft]
                 yield ""
-                yield from self._draft(list(judged), own, steps)
+                yield from self._draft(list(judged), own, steps, first_of)
                 steps = max((frame.step for frame in own), default=steps)
         yield ""
         yield self._outcome(result, told.attempts)
@@ -92,7 +93,9 @@ class Page:
         closing = "⟧" if end <= line.end else ""
         return before + self.paint(opening + inside + closing, _RED) + behind
 
-    def _draft(self, attempts: list[Attempt], frames: list[Frame], before: int) -> Iterator[str]:
+    def _draft(
+        self, attempts: list[Attempt], frames: list[Frame], before: int, first_of: dict[str, int]
+    ) -> Iterator[str]:
         first = attempts[0]
         costs = f"{counted(first.tokens, 'token')}, {math.exp(first.score):.0%} sure on average"
         yield f"{self._title(f'draft {first.draft + 1}')}  {first.how}: {costs}"
@@ -100,7 +103,11 @@ class Page:
         if frames and (doubts := _doubts(frames[-1].tokens)):
             yield f"  least sure of {doubts}"
         for attempt in attempts:
-            yield f"  {self._verdict(attempt, is_changed=attempt is not first)}"
+            verdict = self._verdict(attempt, is_changed=attempt is not first)
+            if (known := first_of[attempt.text]) < attempt.draft:
+                yield f"  {verdict}; the same text as of draft {known + 1}"
+                continue
+            yield f"  {verdict}"
             lines = with_line_end(attempt.text, "\n").removesuffix("\n").split("\n")
             yield from _shortened([f"    {self.paint(visible(line), _DIM)}" for line in lines])
 

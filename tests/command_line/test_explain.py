@@ -53,6 +53,13 @@ def test_colours(diffill, sample):
         assert part in shown
 
 
+def test_a_text_that_comes_twice_is_shown_once(diffill, sample):
+    sample("x = 1\n")
+    done = diffill("explain", "a.py", "--range", "1:1-1:1", engine="twice")
+    assert "as it is: accepted; the same text as of draft 1" in done.out
+    assert done.out.count("    first()") == 1
+
+
 def test_json(diffill, sample):
     sample(CODE)
     told = diffill("explain", "a.py", "--holes", "--json").json

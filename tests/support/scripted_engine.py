@@ -8,6 +8,7 @@
     slow    says "ready", then never answers
     dies    exits at the first request
     config  answers every request with an error of kind "config"
+    twice   answers like echo, and explains it by two drafts of the same text
     tells   answers like echo, and says ASKED and the request as JSON on standard error
 A prefix that ends with "ANSWER:word" is filled with word, whatever the mode; a span that holds
 "INVALID" is answered with a verdict that refuses it; of a text with "SLOW" it says WAITING on
@@ -62,22 +63,24 @@ def answer(mode, request):
     return {
         "candidates": [candidate, *others],
         "stats": {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5},
-        "explanation": explanation(request, replacements, verdict) if request["explain"] else None,
+        "explanation": explanation(mode, text, replacements, verdict)
+        if request["explain"]
+        else None,
     }
 
 
-def explanation(request, replacements, verdict):
+def explanation(mode, text, replacements, verdict):
     sights, attempts = [], []
     refused = {"ok": False, "reasons": ["line 2: a new syntax error"], "checked": True}
+    first, bracket = (verdict, "") if mode == "twice" else (refused, "(")
     for span, (start, end, new) in enumerate(replacements):
-        before, after = request["text"][:start], request["text"][end:]
-        sights.append({"span": span, "before": before, "after": after, "tokens": 9})
-        for draft, how, text, judged in (
-            (2 * span, "the likeliest tokens", "(" + new, refused),
+        sights.append({"span": span, "before": text[:start], "after": text[end:], "tokens": 9})
+        for draft, how, made, judged in (
+            (2 * span, "the likeliest tokens", bracket + new, first),
             (2 * span + 1, "drawn with seed 7", new, verdict),
         ):
             of_draft = {"tokens": 3, "score": -0.5, "forward_calls": 2 + 2 * draft}
-            about = {"span": span, "draft": draft, "how": how, "text": text, "verdict": judged}
+            about = {"span": span, "draft": draft, "how": how, "text": made, "verdict": judged}
             attempts.append(about | of_draft)
     return {"sights": sights, "attempts": attempts}
 
