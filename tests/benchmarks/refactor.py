@@ -36,6 +36,7 @@ QUERIES = {
     "bare except": "((except_clause . (block)) @it)",
     "function definitions": "(function_definition name: (identifier) @it)",
 }
+RARE = '((identifier) @it (#eq? @it "no_such_name_anywhere"))'
 SCAN_FILES, MANY_FILES = 10_000, 100_000
 
 
@@ -163,7 +164,7 @@ class Trial:
 
     def run(self) -> None:
         folders = {project: unpacked(project, self.work) for project in PROJECTS}
-        self.once("scan", lambda: self.scan(list(folders.values())))
+        self.scan(list(folders.values()))
         for project, folder in folders.items():
             self.once(f"{project.package}: look", lambda p=project, f=folder: look(p, f))
             self.once(f"{project.package}: edit", lambda p=project, f=folder: self.edit(p, f))
@@ -261,35 +262,29 @@ class Trial:
     def journalled(self) -> set[str]:
         """Return the hashes of all files as runs meant to leave them."""
         logs = self.work.glob("state/journal/*/entries.jsonl")
-        records = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+        records = [json.loads(line) for log in logs for line in log.read_text().split("\n")[:-1]]
         return {record["after"] for record in records if "after" in record}
 
-    def scan(self, folders: list[Path]) -> dict[str, Any]:
-        """Look for a query in 10,000 files, and in 100,000."""
+    def scan(self, folders: list[Path]) -> None:
+        """Look for queries in 10,000 files, and for a rare one in 100,000."""
         sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-        result: dict[str, Any] = {}
-        for count in (SCAN_FILES, MANY_FILES):
-            tree = self.work / f"tree-{count}"
-            if not tree.exists():
-                for number in range(count):
-                    source = sources[number % len(sources)]
-                    target = tree / f"{number // 1000:03}" / f"{number:06}_{source.name}"
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    os.link(source, target)
-        many = self.work / f"tree-{MANY_FILES}"
+        few, many = (self.work / f"tree-{count}" for count in (RARE = '((identifier) @it (#eq? @it "no_such_name_anywhere"))'
+SCAN_FILES, MANY_FILES))
+        for tree, count in ((few, SCAN_FILES), (many, MANY_FILES)):
+            for number in range(0 if tree.exists() else count):
+                source = sources[number % len(sources)]
+                target = tree / f"{number // 1000:03}" / f"{number:06}_{source.name}"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(source, target)
         for name, query in QUERIES.items():
-            result[f"{SCAN_FILES:,} files, {name}"] = measured(
-                ["diffill", "holes", "--query", query, str(self.work / f"tree-{SCAN_FILES}")]
-            )
-        query = QUERIES["calls of print"]
-        result[f"{MANY_FILES:,} files, calls of print"] = measured(
-            ["diffill", "holes", "--query", query, str(many)]
+            command = ["diffill", "holes", "--query", query, str(few)]
+            self.once(f"{SCAN_FILES:,} files: {name}", lambda c=command: measured(c))
+        command = ["diffill", "holes", "--query", RARE, str(many)]
+        self.once(f"{MANY_FILES:,} files: a rare name", lambda: measured(command))
+        self.once(
+            f"{MANY_FILES:,} files: first progress on a terminal",
+            lambda: {"seconds": first_progress(command)},
         )
-        result["first progress on a terminal, 100,000 files"] = {
-            "seconds": first_progress(["diffill", "check", str(many), "--query", query])
-        }
-        shutil.rmtree(many)
-        return result
 
 
 def look(project: Project, folder: Path) -> dict[str, Any]:
