@@ -268,8 +268,7 @@ class Trial:
     def scan(self, folders: list[Path]) -> None:
         """Look for queries in 10,000 files, and for a rare one in 100,000."""
         sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-        few, many = (self.work / f"tree-{count}" for count in (RARE = '((identifier) @it (#eq? @it "no_such_name_anywhere"))'
-SCAN_FILES, MANY_FILES))
+        few, many = (self.work / f"tree-{count}" for count in (SCAN_FILES, MANY_FILES))
         for tree, count in ((few, SCAN_FILES), (many, MANY_FILES)):
             for number in range(0 if tree.exists() else count):
                 source = sources[number % len(sources)]
@@ -332,11 +331,9 @@ def first_progress(command: list[str]) -> float:
     while b"listing" not in shown:
         shown += os.read(leader, 4096)
     seconds = time.monotonic() - began
-    process.send_signal(signal.SIGINT)
-    with contextlib.suppress(OSError):
-        while os.read(leader, 4096):
-            pass
+    process.kill()
     process.wait()
+    os.close(leader)
     return round(seconds, 2)
 
 

@@ -60,6 +60,10 @@ def answer(mode, request):
     }
 
 
+def say(line):
+    os.write(2, f"{line}\n".encode())  # in one piece: others write there, too
+
+
 def serve(mode):
     def send(message):
         print(json.dumps(message), flush=True)
@@ -71,7 +75,7 @@ def serve(mode):
         if message["type"] != "edit" or mode == "slow":
             continue
         if "SLOW" in message["request"]["text"]:
-            print("WAITING", file=sys.stderr, flush=True)
+            say("WAITING")
             continue
         if mode == "dies":
             os._exit(9)
@@ -79,7 +83,7 @@ def serve(mode):
             send({"type": "error", "id": message["id"], "kind": "config", "message": "no such"})
             continue
         if mode == "tells":
-            print("ASKED", json.dumps(message["request"]), file=sys.stderr, flush=True)
+            say(f"ASKED {json.dumps(message['request'])}")
         result = answer(mode, message["request"])
         send({"type": "result", "id": message["id"], "result": result})
 
