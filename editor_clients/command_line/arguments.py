@@ -334,7 +334,9 @@ def _add_explain(commands: Commands, dials: argparse.ArgumentParser) -> None:
     command.add_argument("--edit", type=_count, metavar="N", help="which one, if there are more")
     command.add_argument("--all-steps", action="store_true", help="leave none of many steps out")
     command.add_argument("--json", action="store_true", help="one JSON object")
-    command.set_defaults(interactive=False, atomic=False, check_cmd=None)
+    command.set_defaults(
+        interactive=False, atomic=False, check_cmd=None, lint_cmd=None, resume=False
+    )
 
 
 def _add_replay(

@@ -12,6 +12,7 @@ from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.screen import Screen, counted
 from editor_clients.command_line.survey import Survey
 from editor_clients.command_line.writing import Manner
+from grammars.lines import LineIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,13 @@ def run(forecast: Forecast, screen: Screen, *, as_json: bool) -> Exit:
     refused = 0
     for name, counts in plan.counts.items():
         file = files.read(name, survey.max_bytes)
+        lines = LineIndex(file.text)
         for number, selectors in enumerate(survey.steps):
             count, title = counts[number], forecast.names[number]
             if not title and len(counts) > 1:
                 title = f"step {number + 1}"
             for place in surveys.places_in(file, selectors, count) if count else ():
-                screen.out(listing.line_of(file, place, as_json=as_json, step=title))
+                screen.out(listing.line_of(file, lines, place, as_json=as_json, step=title))
         if refusal := manner.refusal(file, dirty):
             refused += 1
             screen.warn(refusal)

@@ -25,7 +25,8 @@ def run(looked: Survey, screen: Screen, *, as_json: bool) -> Exit:
             in_files += bool(places)
             count += len(places)
             with meter.paused():
-                screen.out("".join(line_of(file, place, as_json=as_json) for place in places))
+                lines = LineIndex(file.text)
+                screen.out("".join(line_of(file, lines, p, as_json=as_json) for p in places))
     finally:
         meter.end()
     screen.say(f"{counted(count, 'place')} in {counted(in_files, 'file')}")
@@ -42,9 +43,10 @@ def _found(looked: Survey, meter: Meter) -> Iterator[tuple[UserFile, Sequence[Pl
             yield files.read(seen.name, looked.max_bytes), seen.places
 
 
-def line_of(file: UserFile, place: Place, *, as_json: bool, step: str = "") -> str:
+def line_of(
+    file: UserFile, lines: LineIndex, place: Place, *, as_json: bool, step: str = ""
+) -> str:
     """Return the line that tells a place."""
-    lines = LineIndex(file.text)
     line = lines.line_at(place.span.start)
     column = place.span.start - lines.span(line).start + 1
     if not as_json:

@@ -89,7 +89,8 @@ def read(name: str, edit: int | None = None) -> list[tuple[int, Recorded]]:
     except (OSError, ValueError) as error:
         raise Stop(Exit.USAGE, f"{name}: {files.why(error)}") from error
     if len(lines) < (edit or 1):
-        raise Stop(Exit.USAGE, f"{name}: holds {counted(len(lines), 'edit')}, none to show")
+        wanted = f"has no edit {edit}; it " if edit else ""
+        raise Stop(Exit.USAGE, f"{name}: {wanted}holds {counted(len(lines), 'edit')}")
     numbered = list(enumerate(lines, 1))
     wanted = numbered[edit - 1 : edit] if edit else numbered
     return [(number, _recorded(name, number, line)) for number, line in wanted]

@@ -104,8 +104,9 @@ class Writer:
         file, name = outcome.file, outcome.file.name
         raw = files.encoded(file, outcome.text)
         begun = [(c, c.begin(name)) for c in self._manner.checks if c.is_per_file]
+        self._begin_checks_of_all()
         try:
-            run = self._begun()
+            run = self._journal = self._journal or journal.begin()
             entry = run.record(file.target, file.raw, raw)
         except Stop as refusal:
             outcome.refusal = str(refusal)
@@ -126,12 +127,10 @@ class Writer:
         elif not self.is_deferred and (why := self._failure_to_commit()):
             self._take_back_all(why)
 
-    def _begun(self) -> Journal:
+    def _begin_checks_of_all(self) -> None:
         if self._journal is None:
             checks = [check for check in self._manner.checks if not check.is_per_file]
             self._checks_of_all = [(check, check.begin()) for check in checks]
-            self._journal = journal.begin()
-        return self._journal
 
     def _failure_of_all(self) -> str:
         if not any(outcome.written for outcome in self._unsealed):

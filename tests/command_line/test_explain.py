@@ -70,6 +70,12 @@ def test_json(diffill, sample):
     assert told["request"]["text"] == CODE
 
 
+def test_standard_input(diffill, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CODE.encode())))
+    done = diffill("explain", "-", "--stdin-filename", "a.py", "--range", "5:5-5:9")
+    assert (done.code, done.out) == (0, PAGE)
+
+
 def test_a_refused_edit(diffill, sample):
     sample("INVALID\n")
     done = diffill("explain", "a.py", "--lines", "1", "--instruction", "x")

@@ -101,6 +101,10 @@ def token(text, state, confidence=0.75):
     return {"text": text, "state": state, "confidence": confidence}
 
 
+def say(line):
+    os.write(2, f"{line}\n".encode())  # in one piece: others write there, too
+
+
 def serve(mode):
     def send(message):
         print(json.dumps(message), flush=True)
@@ -115,7 +119,7 @@ def serve(mode):
         for frame in frames(result) if message["request"]["frames"] else ():
             send({"type": "frame", "id": message["id"], "frame": frame})
         if "SLOW" in message["request"]["text"]:
-            print("WAITING", file=sys.stderr, flush=True)
+            say("WAITING")
             continue
         if mode == "dies":
             os._exit(9)
@@ -123,7 +127,7 @@ def serve(mode):
             send({"type": "error", "id": message["id"], "kind": "config", "message": "no such"})
             continue
         if mode == "tells":
-            print("ASKED", json.dumps(message["request"]), file=sys.stderr, flush=True)
+            say(f"ASKED {json.dumps(message['request'])}")
         send({"type": "result", "id": message["id"], "result": result})
 
 
