@@ -1,5 +1,8 @@
 """How one edit came about, for a person and for a program."""
 
+import io
+import sys
+
 import pytest
 
 CODE = "import os\n\n\ndef f(x):\n    pass\n"
