@@ -139,7 +139,7 @@ async def _serve(
     server = _Server(config, place, application)
 
     async def watch() -> None:
-        while (idle_s := application.scheduler.idle_s) < exit_s:
+        while (idle_s := application.idle_s) < exit_s:
             try:
                 await asyncio.wait_for(application.wants_to_stop.wait(), exit_s - idle_s)
                 break

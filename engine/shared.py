@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,10 +79,40 @@ class SharedEngine:
             except Unreachable as error:
                 # It left between our greeting and our asking: nothing was begun, so ask the next.
                 log.info("the engine has left: %s", error)
-                # Others may be greeting its successor already: that is theirs to keep.
-                if listening and self._listening is listening:
-                    self._listening = None
-                    listening.cancel()
+                self._leave(listening)
+
+    async def listen(self, port: int, token: str, on_open: Callable[[int], None]) -> None:
+        """Let the engine answer other tools on loopback TCP, until it is stopped.
+
+        `on_open` is told the port, again when the engine has died and another is there.
+
+        Raises:
+            EngineError: if the port cannot be had, or no engine.
+        """
+        body = json.dumps({"port": port, "token": token}).encode()
+        while True:
+            home = await self._connected()
+            listening = self._listening
+            try:
+                async with (
+                    exchange(home.place.socket, "POST", "/listen", body=body) as answer,
+                    aclosing(answer.lines()) as lines,
+                ):
+                    async for line in lines:
+                        message = json.loads(line)
+                        if message["type"] == "error":
+                            raise error_of_kind(message["kind"], message["message"])
+                        on_open(message["port"])
+                return
+            except (Unreachable, Broken) as error:
+                log.info("the engine has left: %s", error)
+                self._leave(listening)
+
+    def _leave(self, listening: asyncio.Task[None] | None) -> None:
+        """Give up an engine that has left; others may be greeting its successor already."""
+        if listening and self._listening is listening:
+            self._listening = None
+            listening.cancel()
 
     async def close(self) -> None:
         """Leave the engine to its other clients; it drops what this one still waits for."""

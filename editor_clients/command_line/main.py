@@ -89,6 +89,10 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
                 return resident.run(args.model, _screen(args))
             act = {"status": resident.status, "stop": resident.stop}
             return act[args.action](_screen(args), as_json=args.json)
+        case "serve":
+            from editor_clients.command_line import serving
+
+            return serving.run(args.model, args.port, _screen(args))
         case "model":
             from editor_clients.command_line import models
 
