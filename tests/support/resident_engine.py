@@ -1,9 +1,11 @@
 """A resident engine without a model: the real service, an editor that does what the text says.
 
 Each load appends the process id to FOLDER/loads; an edit of a text with "WAIT" waits for the
-cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process.
+cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process, "REFUSE" gets a verdict
+that refuses it. Each edit appends its text and where its first span starts to FOLDER/texts.
 """
 
+import json
 import os
 import signal
 import sys
@@ -49,8 +51,9 @@ class Editor:
                 note(self.folder, "events", error.kind)
                 raise
         note(self.folder, "done", request.path)
-        plain = request.to_json()
-        return EditResult.from_json(answer("echo", plain))
+        mode = "invalid" if "REFUSE" in request.text else "echo"
+        note(self.folder, "texts", json.dumps([request.text, request.spans[0].start]))
+        return EditResult.from_json(answer(mode, request.to_json()))
 
 
 def main():
