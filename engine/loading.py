@@ -14,10 +14,13 @@ from engine.catalogue import LocalModel, cache_dir, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding
 from engine.edit import Editor
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.families import family_of
+from engine.family import InPlace, Layout
 from engine.folder import CheckpointFolder
+from engine.in_place import filler_of
 from engine.model import Transformer
+from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
 
@@ -41,7 +44,27 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+    family = local.entry.family
+    return editor_on(transformer, tokenizer, family, decoding or Decoding.SEQUENTIAL)
+
+
+def editor_on(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    family: Layout,
+    decoding: Decoding = Decoding.SEQUENTIAL,
+) -> Editor:
+    """Return what edits with a loaded model.
+
+    Raises:
+        ConfigError: if the decoding needs an adapter, and there is none.
+    """
+    if decoding is Decoding.PARALLEL and not model.has_adapter:
+        raise ConfigError("decoding is parallel, which needs an adapter: there is none")
+    filler = filler_of(model, tokenizer, family, decoding)
+    if isinstance(family, InPlace):  # no chat form is known of these
+        return Editor(filler)
+    return Editor(filler, Rewriter(model, tokenizer, family))
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:

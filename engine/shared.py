@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import resolve_local
 from engine.client import MAX_STARTS, START_WINDOW_S, EngineStatus, OnFrame, OnStatus
 from engine.errors import EngineUnavailable, error_of_kind
-from engine.place import Identity, Place, identity_of, place_of, private
+from engine.place import Identity, Place, private, residence_of
 from engine.protocol import EditRequest, EditResult, Frame
 from engine.transport import Broken, Unreachable, exchange
 
@@ -39,18 +38,17 @@ class Home:
 
 
 def home_of(model: str | None) -> Home:
-    """Return the home of the engine of a model, which must be on this machine.
+    """Return the home of the engine of a model.
 
     `-P` keeps the working directory (the user's project, perhaps with an `engine/` of its own)
     off the module path.
 
     Raises:
-        EngineError: if there is no such model here.
+        EngineError: if there is no such model here, and no such remote.
     """
-    local = resolve_local(model)
-    identity = identity_of(local)
-    command = [sys.executable, "-P", "-m", "engine.server", "--detach", "--model", str(local.path)]
-    return Home(place_of(local, identity), identity, command)
+    lives = residence_of(model)
+    command = [sys.executable, "-P", "-m", "engine.server", "--detach", "--model", lives.model]
+    return Home(lives.place, lives.identity, command)
 
 
 class SharedEngine:

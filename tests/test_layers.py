@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
     *("families", "shapes", "config"),
-    *("place", "shared", "transport"),
+    *("place", "shared", "transport", "remotes", "secret"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
 SHIPPED = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

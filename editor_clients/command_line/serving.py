@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from editor_clients.command_line.engines import ensure_model
+from editor_clients.command_line.engines import ready_model
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen
 
@@ -29,7 +29,7 @@ def run(model: str | None, port: int, screen: Screen) -> Exit:
         screen.say(f"http://127.0.0.1:{port} answers whoever sends the token in {where}")
 
     async def serve() -> None:
-        engine = SharedEngine(str(ensure_model(model, screen)))
+        engine = SharedEngine(ready_model(model, screen))
         try:
             await engine.listen(port, token, opened)
         finally:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from engine.config import EFFORTS, Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.evaluation.cases import Case
 from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
@@ -15,6 +14,7 @@ from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
 from engine.in_place import filler_of
+from engine.loading import editor_on
 from engine.model import Transformer
 from engine.protocol import EditRequest, Effort
 from engine.stopping import HoleShape
@@ -96,7 +96,7 @@ class Predictors:
 
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""
-        editor = Editor(self.model, self.tokenizer, self.family, decoding)
+        editor = editor_on(self.model, self.tokenizer, self.family, decoding)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             request = EditRequest(

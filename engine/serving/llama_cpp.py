@@ -6,7 +6,7 @@ over, and `input_extra` too.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.protocol import EditResult
 from engine.scheduler import Message
@@ -21,7 +21,7 @@ _ENDS = {"stop": "eos", "length": "limit", "": "none"}
 class LlamaCpp:
     """One request to llama.cpp's server and its answer."""
 
-    last = b""
+    last: ClassVar[bytes] = b""
 
     def __init__(self, body: Message) -> None:
         fields = Fields(body)
@@ -49,7 +49,7 @@ class LlamaCpp:
         fill = self.asked.fills(result)[0] if result else None
         tokens, seconds = (result.stats.tokens, result.stats.seconds) if result else (0, 0.0)
         text = fill.text if fill else ""
-        answer = {
+        answer: Message = {
             "index": 0,
             "content": text,
             "tokens": [],

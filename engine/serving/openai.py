@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from engine.errors import ConfigError
 from engine.protocol import EditResult
@@ -22,7 +22,7 @@ MAX_COUNT = 16
 class OpenAIAnswer:
     """An answer in OpenAI's form: choices, in one piece or as chunks."""
 
-    last = b"data: [DONE]\n\n"
+    last: ClassVar[bytes] = b"data: [DONE]\n\n"
     kind, mark = "chat.completion", "chatcmpl"
 
     def __init__(self, body: Message, asked: Completion) -> None:
@@ -64,7 +64,9 @@ class OpenAIAnswer:
             for text, end in ((fill.text, None), ("", fill.end or "stop"))
             if text or end
         ]
-        chunks = [{**self._head, "model": model, "choices": [choice]} for choice in made]
+        chunks: list[Message] = [
+            {**self._head, "model": model, "choices": [choice]} for choice in made
+        ]
         if self._with_usage:
             chunks.append({**self._head, "model": model, "choices": [], "usage": _usage(result)})
         return chunks

@@ -9,9 +9,9 @@ import tiny
 from engine.adapter import load_adapter
 from engine.config import Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
+from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -23,7 +23,7 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 
 @pytest.fixture(scope="module")
 def editor():
-    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    return editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def parallel(tmp_path_factory):
     model = tiny.transformer(tiny.reference())
     path = tmp_path_factory.mktemp("adapter") / "a.safetensors"
     load_adapter(model, tiny.write_adapter(path, tiny.adapter_tensors(model.config)), "base")
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def request(text=TEXT, spans=(LINE,), **options):
@@ -233,7 +233,7 @@ def test_a_region_the_model_cannot_hold_is_refused(editor):
 
 def test_parallel_decoding_needs_an_adapter():
     with pytest.raises(ConfigError, match="needs an adapter"):
-        Editor(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+        editor_on(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def test_parallel_decoding_shows_every_step(parallel):
