@@ -86,6 +86,8 @@ def test_the_command_line_leaves_torch_to_the_engine(path):
     [
         ("engine.client", {*HEAVY, "pygls", "rich", "lsprotocol"}),
         ("engine.fetch", HEAVY),
+        ("engine.server", HEAVY),
+        ("engine.remote_filler", HEAVY),
         ("lsp_server", {*HEAVY, "pygls"}),
         ("lsp_server.server", HEAVY),
         ("editor_clients.command_line.main", {*HEAVY, "pygls", "lsprotocol", "rich"}),
