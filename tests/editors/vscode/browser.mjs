@@ -30,9 +30,7 @@ const pids = path.join(out, "pids");
 fs.writeFileSync(pids, "");
 const starts = () => fs.readFileSync(pids, "utf8").trim().split("\n").filter(Boolean);
 
-const settings = path.join(folder("data", "User"), "settings.json");
 const SETTINGS = {
-  "diffill.path": server,
   "chat.disableAIFeatures": true,
   "editor.autoClosingBrackets": "never",
   "editor.autoClosingQuotes": "never",
@@ -41,11 +39,13 @@ const SETTINGS = {
   "editor.wordBasedSuggestions": "off",
   "files.autoSave": "off",
   "telemetry.telemetryLevel": "off",
+  "workbench.editor.useModal": "off",
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "workbench.startupEditor": "none",
 };
-const set = (more) => fs.writeFileSync(settings, JSON.stringify({ ...SETTINGS, ...more }));
-set({});
+const store = (scope, values) => fs.writeFileSync(path.join(folder("data", scope), "settings.json"), JSON.stringify(values));
+store("User", SETTINGS);
+store("Machine", { "diffill.path": server }); // a path is the machine's
 const port = await new Promise((done) => {
   const probe = net.createServer().listen(0, "127.0.0.1", () => {
     const { port: free } = probe.address();
@@ -124,9 +124,20 @@ async function open(name, line) {
 }
 async function command(title) {
   await page.keyboard.press("F1");
-  await page.locator(".quick-input-widget input").first().fill(`>Diffill: ${title}`);
-  await page.locator(".quick-input-list").getByText(`Diffill: ${title}`).first().waitFor(PATIENCE);
+  await page.locator(".quick-input-widget input").first().fill(`>${title}`);
+  await page.locator(".quick-input-list").getByText(title).first().waitFor(PATIENCE);
   await page.keyboard.press("Enter");
+}
+/** Shows a setting where a user changes it. */
+async function setting(scope, name) {
+  await command("Preferences: Open Settings (UI)");
+  await page.locator(".settings-tabs-widget").getByText(scope).click(PATIENCE);
+  await page.locator(".settings-editor .suggest-input-container .native-edit-context").focus(PATIENCE);
+  await page.keyboard.press("Control+a");
+  await page.keyboard.insertText(name);
+  const found = page.locator(`.settings-editor .setting-item-contents[data-key="${name}"]`);
+  await found.waitFor(PATIENCE);
+  return found;
 }
 
 try {
@@ -187,16 +198,16 @@ try {
   passed("undo takes it back");
 
   await open("fill.py", 3);
-  await command("Fill All Holes");
+  await command("Diffill: Fill All Holes");
   await status("question").waitFor(PATIENCE);
   await page.keyboard.press("Tab");
   await stored("fill.py", FILES["fill.py"].replace("pass", "return 1").replace("pass", "return 2"));
   passed("Tab accepts all");
-  assert.match(await page.locator(".statusbar").innerText(), /Ln 3, Col 9/);
+  await page.locator(".statusbar").getByText("Ln 3, Col 9", { exact: true }).waitFor(PATIENCE);
   passed("the cursor stays where it was");
 
   await open("rewrite.py", 2);
-  await command("Rewrite…");
+  await command("Diffill: Rewrite…");
   await page.getByPlaceholder("An instruction").fill("x = 3");
   await page.keyboard.press("Enter");
   await status("question").waitFor(PATIENCE);
@@ -208,7 +219,7 @@ try {
   passed("a rewrite asks for its instruction");
 
   const before = starts().length;
-  set({ "diffill.effort": "quick" });
+  await (await setting("User", "diffill.effort")).locator("select").selectOption("quick", PATIENCE);
   await until("a changed setting restarts the server", () => starts().length > before);
   await status("sparkle").waitFor(PATIENCE);
   passed("a changed setting restarts the server");
@@ -217,11 +228,11 @@ try {
   await until("a killed server is started again", () => starts().length > killed.length);
   await status("sparkle").waitFor(PATIENCE);
   await open("rewrite.py", 2);
-  await command("Fill All Holes");
+  await command("Diffill: Fill All Holes");
   await page.locator(".notification-list-item-message, .notifications-toasts").getByText(/Diffill/).first().waitFor(PATIENCE);
   passed("a killed server is started again and answers");
 
-  set({ "diffill.path": "/nowhere/diffill" });
+  await (await setting("Remote", "diffill.path")).locator("input").fill("/nowhere/diffill", PATIENCE);
   await page.getByText("which is not a program").first().waitFor(PATIENCE);
   await page.getByRole("button", { name: "Open Settings" }).first().waitFor(PATIENCE);
   await status("error").waitFor(PATIENCE);
