@@ -114,8 +114,7 @@ const pictures = () =>
 async function open(name, line) {
   await page.keyboard.press("Control+p");
   await page.locator(".quick-input-widget input").first().fill(`${name}:${line}`);
-  await page.locator(".quick-input-list").getByText(name).first().waitFor(PATIENCE);
-  await page.keyboard.press("Enter");
+  await page.locator(".quick-input-list").getByText(name, { exact: true }).first().click(PATIENCE);
   await page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor(PATIENCE);
   await page.locator(".editor-instance .view-lines").first().click({ position: { x: 300, y: 8 } });
   await page.keyboard.press("Control+Home");
@@ -125,8 +124,7 @@ async function open(name, line) {
 async function command(title) {
   await page.keyboard.press("F1");
   await page.locator(".quick-input-widget input").first().fill(`>${title}`);
-  await page.locator(".quick-input-list").getByText(title).first().waitFor(PATIENCE);
-  await page.keyboard.press("Enter");
+  await page.locator(".quick-input-list").getByText(title, { exact: true }).first().click(PATIENCE);
 }
 /** Shows a setting where a user changes it. */
 async function setting(scope, name) {
@@ -218,18 +216,23 @@ try {
   });
   passed("a rewrite asks for its instruction");
 
+  /** Waits until the server has answered a command. */
+  const answers = async () => {
+    await command("Notifications: Clear All Notifications");
+    await open("rewrite.py", 2);
+    await command("Diffill: Fill All Holes");
+    await page.locator(".notifications-toasts").getByText("has no holes").waitFor(PATIENCE);
+  };
   const before = starts().length;
   await (await setting("User", "diffill.effort")).locator("select").selectOption("quick", PATIENCE);
   await until("a changed setting restarts the server", () => starts().length > before);
-  await status("sparkle").waitFor(PATIENCE);
+  await answers();
   passed("a changed setting restarts the server");
   const killed = starts();
   process.kill(Number(killed.at(-1)), "SIGKILL");
   await until("a killed server is started again", () => starts().length > killed.length);
   await status("sparkle").waitFor(PATIENCE);
-  await open("rewrite.py", 2);
-  await command("Diffill: Fill All Holes");
-  await page.locator(".notification-list-item-message, .notifications-toasts").getByText(/Diffill/).first().waitFor(PATIENCE);
+  await answers();
   passed("a killed server is started again and answers");
 
   await (await setting("Remote", "diffill.path")).locator("input").fill("/nowhere/diffill", PATIENCE);
