@@ -191,6 +191,7 @@ export class Sessions implements vscode.Disposable {
       this.close(session);
       return tell(STALE);
     }
+    session.frames.clear();
     session.changes = edit.edits.flatMap((each) => {
       if (!("newText" in each)) return [];
       const { start, end } = each.range;
@@ -217,8 +218,11 @@ export class Sessions implements vscode.Disposable {
     }));
     for (const [span, frame] of session.frames) {
       const place = movedAll([frame], edits)?.[0];
-      if (place) session.frames.set(span, { ...place, pieces: frame.pieces });
-      else session.frames.delete(span);
+      if (!place) {
+        this.drop(event.document); // the server would refuse it at its end
+        return tell(STALE);
+      }
+      session.frames.set(span, { ...place, pieces: frame.pieces });
     }
     if (session.changes) {
       const changes = movedAll(session.changes, edits);

@@ -47,6 +47,6 @@ def test_in_the_real_editor(node, extension, tmp_path):
         f"exec {sys.executable} -P {SUPPORT}/scripted_server.py\n"
     )
     program.chmod(0o755)
-    command = [node, HERE / "browser.mjs", BASE, extension, program, out]
+    command = [node, HERE / "scripted.mjs", BASE, extension, program, out]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
