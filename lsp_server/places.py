@@ -22,7 +22,7 @@ def holes_of(snapshot: Snapshot) -> tuple[Hole, ...]:
 
 
 def hole_at(snapshot: Snapshot, pointer: Span) -> Hole | None:
-    """Return the hole that is selected, white space aside, or that a cursor is in or on the lines of."""
+    """Return the hole that is selected, but for white space, or on whose lines a cursor is."""
     at, text = pointer.start, snapshot.text
     for hole in holes_of(snapshot):
         if len(pointer):

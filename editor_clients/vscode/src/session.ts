@@ -9,7 +9,7 @@ import {
   type LanguageClient,
 } from "vscode-languageclient/node";
 
-import { applied, keptOffset, movedAll, type Change } from "./changes.js";
+import { applied, keptOffset, movedAll, wholeWords, type Change } from "./changes.js";
 import { piece, type Piece } from "./picture.js";
 import { Preview } from "./preview.js";
 import type { CommandArgument, Frame, FrameEnd, Proposal, ServerCommand } from "./protocol.js";
@@ -246,7 +246,9 @@ export class Sessions implements vscode.Disposable {
   private draw(session: Session): void {
     const { document, changes, frames } = session;
     const parts = changes
-      ? changes.map((each) => ({ ...each, pieces: [{ text: each.text, kind: "proposed", confidence: 1 } as Piece] }))
+      ? changes
+          .map((each) => wholeWords(document.getText(), each))
+          .map((each) => ({ ...each, pieces: [{ text: each.text, kind: "proposed", confidence: 1 } as Piece] }))
       : [...frames.values()];
     this.preview.draw(document, parts.map((each) => ({ range: rangeOf(document, each), pieces: each.pieces })));
   }

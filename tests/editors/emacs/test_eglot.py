@@ -61,7 +61,7 @@ def test_a_refused_edit_is_told(emacs):
 
 
 @pytest.mark.model
-def test_the_real_model(emacs):
+def test_the_real_model(emacs, model_file):
     text = 'def double(number):\n    """Return twice the number."""\n    pass\n'
     server = [str(Path(sys.executable).with_name("diffill"))]
     said, filled, undone = emacs(text, "3", "fill this hole", server)

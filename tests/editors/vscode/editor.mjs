@@ -174,7 +174,7 @@ class Editor {
     await this.page.locator(".quick-input-widget input").first().fill(`${name}:${line}`);
     await this.list.getByText(name, { exact: true }).first().click();
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
-    await this.page.locator(".editor-instance .view-lines").first().click({ position: { x: 300, y: 8 } });
+    await this.keyboard.press("Control+1"); // focus the editor
     await this.keyboard.press("Control+Home");
     for (let n = 1; n < line; n++) await this.keyboard.press("ArrowDown");
     await this.keyboard.press("End");

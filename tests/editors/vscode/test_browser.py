@@ -1,13 +1,14 @@
 """The extension in code-server: `install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from raw_client import ROOT, SUPPORT
+from raw_client import ROOT, SERVER, environment
 
 BASE = os.environ.get("DIFFILL_BROWSER", "")
 SOURCE = ROOT / "editor_clients" / "vscode"
@@ -37,16 +38,31 @@ def extension(node, tmp_path):
     return folder
 
 
-def test_in_the_real_editor(node, extension, tmp_path):
-    out = Path(os.environ.get("DIFFILL_SCREENSHOTS", tmp_path / "out")).resolve()
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    program = tmp_path / "diffill"
-    program.write_text(
-        f"#!/bin/sh\necho $$ >> {out}/pids\nexport PYTHONPATH={ROOT}\n"
-        f"exec {sys.executable} -P {SUPPORT}/scripted_server.py\n"
-    )
-    program.chmod(0o755)
-    command = [node, HERE / "scripted.mjs", BASE, extension, program, out]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture
+def in_editor(node, extension, tmp_path):
+    """Run a script beside this file with a server, which tells its process id."""
+
+    def run(name, server):
+        kept = os.environ.get("DIFFILL_SCREENSHOTS")
+        out = Path(kept, name).resolve() if kept else tmp_path / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        program = tmp_path / "diffill"
+        program.write_text(f'#!/bin/sh\necho $$ >> {out}/pids\nexec {shlex.join(server)} "$@"\n')
+        program.chmod(0o755)
+        command = [node, HERE / f"{name}.mjs", BASE, extension, program, out]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=900, env=environment()
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
+
+
+def test_in_the_real_editor(in_editor):
+    in_editor("scripted", SERVER)
+
+
+@pytest.mark.model
+def test_with_the_real_model(in_editor, model_file):
+    in_editor("model", [str(Path(sys.executable).with_name("diffill"))])
