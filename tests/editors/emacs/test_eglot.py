@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from raw_client import ROOT, SERVER, environment, script
 
-EMACS = shutil.which("emacs")
+EMACS = shutil.which("emacs") or ""
 DRIVER = Path(__file__).with_name("driver.el")
 HOLES = "def one():\n    pass\n\n\ndef two():\n    pass\n"
 
-pytestmark = pytest.mark.skipif(EMACS is None, reason="needs emacs-nox and elpa-eglot of Debian")
+pytestmark = pytest.mark.skipif(not EMACS, reason="needs Emacs with eglot: tests/editors/install.sh")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_edits(opened):
     editor.nvim.command("Diffill fill")
     editor.wait_proposal()
     (seen,) = proposed_lines(editor)[:1]
-    assert "return" in seen
+    assert "return" in seen, editor.screen()
     assert editor.text == TEXT
     editor.nvim.command("Diffill accept")
     assert editor.text == TEXT.replace("    pass", seen, 1)

@@ -16,6 +16,7 @@ const SETTINGS = {
   "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
   "editor.wordBasedSuggestions": "off",
   "files.autoSave": "off",
+  "remote.autoForwardPorts": false,
   "telemetry.telemetryLevel": "off",
   "workbench.editor.useModal": "off",
   "workbench.secondarySideBar.defaultVisibility": "hidden",

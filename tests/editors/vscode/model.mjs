@@ -27,6 +27,8 @@ await inEditor(FILES, 120_000, async (editor) => {
   await keyboard.press("Control+Alt+f");
   await editor.until("the edit is shown while it is made", async () =>
     (await editor.pictures()).some((each) => read(each).includes("return")));
+  await editor.until("most of it is shown", async () =>
+    (await editor.pictures()).some((each) => read(each).length > 35));
   await editor.shot("live");
   assert.equal(editor.saved("prices.py"), FILES["prices.py"]);
   await editor.status("question").waitFor();

@@ -96,12 +96,14 @@ await inEditor(FILES, 30_000, async (editor) => {
     await lenses.getByText("Show Diff").click();
     await page.locator(".diff-editor, .monaco-diff-editor").first().waitFor();
     await editor.shot("diff");
+    await lenses.getByText("Diffill: fill").first().waitFor(); // the server knows the file
     await keyboard.press("Control+w");
     const accept = lenses.getByText("Accept", { exact: true });
     await editor.until("one button is left", async () => (await accept.count()) === 1);
     await accept.click();
     await editor.stored("fill.py", FILES["fill.py"].replace("pass", "return 1"));
     editor.passed("of two proposals one is rejected and one accepted");
+    await lenses.getByText("Diffill: fill").first().waitFor(); // the server knows the file
     await keyboard.press("Control+z");
     await editor.stored("fill.py", FILES["fill.py"]);
     editor.passed("undo takes it back");
@@ -111,6 +113,7 @@ await inEditor(FILES, 30_000, async (editor) => {
     await keyboard.press("Tab");
     await editor.stored("fill.py", FILES["fill.py"].replace("pass", "return 1").replace("pass", "return 2"));
     await page.locator(".statusbar").getByText("Ln 3, Col 9", { exact: true }).waitFor();
+    await lenses.getByText("Diffill: fill").first().waitFor(); // the server knows the file
     await keyboard.press("Control+z");
     await editor.stored("fill.py", FILES["fill.py"]);
     editor.passed("Tab accepts all, as one undo step; the cursor stays where it was");
@@ -118,6 +121,7 @@ await inEditor(FILES, 30_000, async (editor) => {
 
   async function keys() {
     await editor.open("tab.py", 3);
+    await lenses.getByText("Diffill: fill").first().waitFor(); // the server knows the file
     await keyboard.press("Control+.");
     await page.locator(".action-widget").getByText("Diffill: fill this hole: pass").click();
     await status("question").waitFor();

@@ -1,10 +1,11 @@
-"""The extension in code-server: `install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
+"""The extension in code-server: `bash tests/editors/install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
 
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,27 +16,28 @@ SOURCE = ROOT / "editor_clients" / "vscode"
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def node(monkeypatch):
+@pytest.fixture(scope="module")
+def node():
     if not BASE:
-        pytest.skip("DIFFILL_BROWSER names no folder made by tests/editors/vscode/install.sh")
-    monkeypatch.setenv("PATH", f"{BASE}/bin", prepend=os.pathsep)
-    return Path(BASE, "bin", "node")
+        pytest.skip("DIFFILL_BROWSER names no folder made by tests/editors/install.sh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{BASE}/bin", prepend=os.pathsep)
+        yield Path(BASE, "bin", "node")
 
 
-@pytest.fixture
-def extension(node, tmp_path):
-    """The folder of the built extension, without what is not shipped."""
+@pytest.fixture(scope="module")
+def extension(tmp_path_factory, node):
+    """The folder of the extension, checked, unit-tested and packaged as the README says."""
     if not (SOURCE / "node_modules").exists():
         subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=SOURCE, check=True, timeout=300)
-    for step in ("check", "build", "test"):
+    for step in ("test", "package"):
         subprocess.run(["npm", "run", step], cwd=SOURCE, check=True, timeout=300)
-    folder = tmp_path / "extension"
-    shutil.copytree(SOURCE / "media", folder / "media")
-    shutil.copy(SOURCE / "package.json", folder)
-    (folder / "dist").mkdir()
-    shutil.copy(SOURCE / "dist" / "extension.js", folder / "dist")
-    return folder
+    package = SOURCE / "diffill.vsix"
+    assert package.stat().st_size < 1_000_000
+    folder = tmp_path_factory.mktemp("package")
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(folder)
+    return folder / "extension"
 
 
 @pytest.fixture
