@@ -13,7 +13,7 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
 from engine.tries import Draft, FillsHoles, Rewrites
 from grammars.holes import is_unwritten
-from grammars.lines import line_end, with_line_end
+from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
 from grammars.validation import Verdict, validate
 
@@ -142,9 +142,15 @@ def _leaves_a_hole(
     request: EditRequest, made: Sequence[Replacement], replacement: Replacement
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
-    edits = [*made, replacement]
-    places = dict(landed(edits))
-    return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+    span, text = replacement.span, replacement.text
+
+    def is_hole(text: str) -> bool:
+        edits = [*made, Replacement(span, text)]
+        place = dict(landed(edits))[span]
+        return is_unwritten(apply(request.text, edits), place, request.language)
+
+    # A placeholder moved out of its function, below the docstring, is one as well.
+    return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

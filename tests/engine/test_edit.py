@@ -151,6 +151,17 @@ def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
     assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
 
 
+@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
+def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor, fill):
+    scripted(monkeypatch, editor, fill)
+    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
+    start = text.index("    ...")
+    asked = request(text, [Span(start, start + 9)], language="python")
+    assert editor.edit(asked, Control()).best.verdict.reasons == (
+        "the model puts a placeholder here",
+    )
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
