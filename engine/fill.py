@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -26,18 +25,10 @@ from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
 _TEMPERATURE = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A finished try: its text, the tokens it took (its end included), mean log-probability."""
-
-    text: str
-    tokens: int
-    score: float
 
 
 class FimDenoiser:

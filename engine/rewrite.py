@@ -17,12 +17,12 @@ from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
-from engine.fill import Draft
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 from grammars.lines import indentation
 
 _SYSTEM = (

@@ -9,9 +9,9 @@ import tiny
 from engine.adapter import load_adapter
 from engine.config import Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
+from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -25,7 +25,7 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 def editor():
     """One that meets every request as its first."""
     model = tiny.transformer(tiny.reference())
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def parallel(tmp_path_factory):
     model = tiny.transformer(tiny.reference())
     path = tmp_path_factory.mktemp("adapter") / "a.safetensors"
     load_adapter(model, tiny.write_adapter(path, tiny.adapter_tensors(model.config)), "base")
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def request(text=TEXT, spans=(LINE,), **options):
@@ -151,13 +151,15 @@ def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
     assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
 
 
-def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
-    """Moved out of its function it would pass for code."""
-    text = 'def f():\n    """Do it."""\n    pass\n'
-    scripted(monkeypatch, editor, *["    ...\n"] * 9)
-    span = Span(text.index("    pass"), len(text))
-    best = editor.edit(request(text, (span,), language="python"), Control()).best
-    assert best.verdict.reasons == ("the model puts a placeholder here",)
+@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
+def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor, fill):
+    scripted(monkeypatch, editor, fill)
+    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
+    start = text.index("    ...")
+    asked = request(text, [Span(start, start + 9)], language="python")
+    assert editor.edit(asked, Control()).best.verdict.reasons == (
+        "the model puts a placeholder here",
+    )
 
 
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
@@ -230,7 +232,7 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
 
 
 def test_what_is_kept_from_other_requests_changes_no_edit(editor):
-    keeping = Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    keeping = editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
     rng = random.Random(1)
     calls = 0
     for number in range(40):
@@ -259,7 +261,7 @@ def test_a_region_the_model_cannot_hold_is_refused(editor):
 
 def test_parallel_decoding_needs_an_adapter():
     with pytest.raises(ConfigError, match="needs an adapter"):
-        Editor(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+        editor_on(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def test_parallel_decoding_shows_every_step(parallel):
