@@ -138,7 +138,7 @@ class Editor:
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
-            if verdict.ok:
+            if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
 
 

@@ -162,6 +162,15 @@ def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor,
     )
 
 
+def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
+    """Moved out of its function it would pass for code."""
+    text = 'def f():\n    """Do it."""\n    pass\n'
+    scripted(monkeypatch, editor, *["    ...\n"] * 9)
+    span = Span(text.index("    pass"), len(text))
+    best = editor.edit(request(text, (span,), language="python"), Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
