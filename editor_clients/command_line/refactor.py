@@ -227,6 +227,8 @@ class _Run:
                     outcome.spans.append(replace(span, step=number))
                     self._meter.step(span.stats)
                     self._tell(work, span)
+                if editings[number].is_stopped:
+                    break
                 self._advance(task)
             complete = True
         finally:
