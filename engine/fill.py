@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,22 +21,14 @@ from engine.errors import ConfigError
 from engine.family import Family
 from engine.frames import show_step
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
-CONTEXT_CHUNK = 512
 _TEMPERATURE = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A finished try: its text, the tokens it took (its end included), mean log-probability."""
-
-    text: str
-    tokens: int
-    score: float
 
 
 class FimDenoiser:
@@ -65,10 +56,15 @@ class Filler:
     """Everything that filling needs from the model; one request at a time."""
 
     def __init__(
-        self, model: Transformer, tokenizer: Tokenizer, family: Family, decoding: Decoding
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        family: Family,
+        decoding: Decoding,
+        contexts: PrefixCache,
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-        self._decoding = decoding
+        self._decoding, self._contexts = decoding, contexts
         self._sentinel = tokenizer.special(family.fim_middle)
         self._void = tokenizer.special(family.void)
         self._ends = {tokenizer.special(name) for name in family.ends}
@@ -93,28 +89,31 @@ class Filler:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        cache = self._model.new_cache(needed)
-        encode_context(self._model, context, cache, control)
+        before, after = context[1:seam], context[seam + 1 :]
+        control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
+        cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
 
-        def sequential(adapted: bool, pick: Pick) -> Draft:
+        def sequential(adapted: bool, pick: Pick, how: str) -> Draft:
+            control.begin_draft(f"{how}, {'with the adapter' if adapted else 'by the base alone'}")
             cache.length = len(context)
             draft = NoDraft()
             # A draft shifts which random number meets which token: samples keep to their seed.
             if pick is greedy and self._decoding is Decoding.VERIFIED:
-                draft = ContextDraft(context[1:seam], context[seam + 1 :])
+                draft = ContextDraft(before, after)
             return self._sequential(cache, shape, max_tokens, draft, adapted, pick, control)
 
         if self._decoding is Decoding.PARALLEL:
             limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
             start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
+            control.begin_draft("the likeliest tokens, in parallel")
             yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
-            yield sequential(adapted, greedy)
+            yield sequential(adapted, greedy, "the likeliest tokens")
         if adapted:
-            yield sequential(False, greedy)
-        for number in itertools.count():
-            yield sequential(adapted, sampler(_TEMPERATURE, seed + number))
+            yield sequential(False, greedy, "the likeliest tokens")
+        for number in itertools.count(seed):
+            yield sequential(adapted, sampler(_TEMPERATURE, number), f"drawn with seed {number}")
 
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
@@ -123,8 +122,7 @@ class Filler:
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
-        cache = self._model.new_cache(len(context) + length + 1)
-        encode_context(self._model, context, cache, control)
+        cache = self._contexts.encoded(context, len(context) + length + 1, control)
         return self._denoised(cache, shape, effort, length, length, control)
 
     def _sequential(
@@ -211,18 +209,9 @@ class Filler:
                         FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, p)
                         for i, p in zip(ids, sureness, strict=True)
                     ),
+                    control.draft,
                 )
             )
-
-
-def encode_context(model: Transformer, ids: Sequence[int], cache: Cache, control: Control) -> None:
-    """Put a context into the cache, in chunks: a cancel need not wait for all of it."""
-    for start in range(0, len(ids), CONTEXT_CHUNK):
-        control.check()
-        chunk = list(ids[start : start + CONTEXT_CHUNK])
-        model.encode(chunk, cache)
-        cache.keep(len(chunk))
-        control.forward_calls += 1
 
 
 def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:

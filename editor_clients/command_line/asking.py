@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 
 from editor_clients.command_line.engines import EngineSession
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.unfinished import Unfinished
+from engine.client import OnFrame
 from engine.errors import Busy
 from engine.protocol import EditRequest, EditResult
 
@@ -15,12 +17,16 @@ _BUSY_S, _MAX_TRIES = 2.0, 30
 
 
 class Asking:
-    """The questions of one run."""
+    """The questions of one run; `on_frame`, in another thread, is shown how the engine works."""
 
     def __init__(
-        self, session: EngineSession, unfinished: Unfinished, deadline_s: float | None
+        self,
+        session: EngineSession,
+        unfinished: Unfinished,
+        deadline_s: float | None,
+        on_frame: OnFrame | None = None,
     ) -> None:
-        self._session, self._unfinished = session, unfinished
+        self._session, self._unfinished, self._on_frame = session, unfinished, on_frame
         self._deadline_s = deadline_s
         self._ends_at = None if deadline_s is None else time.monotonic() + deadline_s
         self._ahead: tuple[EditRequest, Future[EditResult]] | None = None
@@ -68,6 +74,8 @@ class Asking:
             return ahead[1]
         if ahead:
             ahead[1].cancel()
+        if self._on_frame:
+            return self._session.start(replace(request, frames=True), self._on_frame)
         return self._session.start(request)
 
     def _left_s(self) -> float | None:

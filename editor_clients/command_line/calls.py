@@ -12,6 +12,7 @@ from editor_clients.command_line.checks import Check, Command, MustSucceed, Noth
 from editor_clients.command_line.diagnostics import read_findings
 from editor_clients.command_line.discovery import Sources
 from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.explain import Question
 from editor_clients.command_line.forecast import Forecast
 from editor_clients.command_line.formatting import Formatter
 from editor_clients.command_line.order import Dials, Order
@@ -78,6 +79,7 @@ def edit_of(args: argparse.Namespace, argv: Sequence[str]) -> Call:
             form=args.form,
             context=args.context,
             patch=args.patch,
+            record=args.record,
             check=args.check,
             interactive=args.interactive,
         ),
@@ -87,6 +89,29 @@ def edit_of(args: argparse.Namespace, argv: Sequence[str]) -> Call:
         unfinished=Unfinished(() if STDIN in sources.paths else argv, resume=args.resume),
         deadline_s=args.deadline,
     )
+
+
+def question_of(args: argparse.Namespace) -> Question:
+    """Return which edit `explain` is to explain.
+
+    Raises:
+        Stop: if options are missing, or do not go together.
+    """
+    if args.replay is not None:
+        if args.paths or args.targets or args.instruction:
+            raise Stop(Exit.USAGE, "--replay has its places and instructions in its file")
+        return Question(replay=args.replay, edit=args.edit)
+    sources = sources_of(args)
+    _check_inputs(args, sources)
+    survey = Survey(
+        sources=sources,
+        steps=(_selectors(args),),
+        stdin_filename=args.stdin_filename or "",
+        max_spans=args.max_spans,
+    )
+    if not sources and not args.diagnostics:
+        raise Stop(Exit.USAGE, "which files? Say PATH, --files-from or --changed")
+    return Question(survey=survey, order=_order(args), edit=args.edit)
 
 
 def forecast_of(args: argparse.Namespace) -> Forecast:
@@ -120,7 +145,7 @@ def _selectors(args: argparse.Namespace) -> Selectors:
     search = Search(
         query=args.query,
         symbols=tuple(args.symbols or ()),
-        bodies=args.command == "fill",
+        bodies=args.command in ("fill", "explain") and args.instruction is None,
         holes=args.holes,
         faults=args.command == "repair",
         language=args.language,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from editor_clients.command_line.places import Place
 from engine.protocol import EditRequest, Effort, Priority
@@ -53,7 +53,3 @@ class Order:
             priority=self.priority,
             **asdict(self.dials),
         )
-
-    def rolled_again(self, times: int) -> Order:
-        """Return the order with another seed, for another answer."""
-        return replace(self, dials=replace(self.dials, seed=self.dials.seed + times))

@@ -18,6 +18,7 @@ from editor_clients.command_line.formatting import Formatter
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.order import Order
 from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, SpanStatus, Tally
+from editor_clients.command_line.recording import Recorder
 from editor_clients.command_line.reports import PatchFile, Report, report_for
 from editor_clients.command_line.screen import Screen, counted, stats_line
 from editor_clients.command_line.survey import Plan, Survey
@@ -34,6 +35,7 @@ class Output:
     form: str = "diff"  # or json, stream, sarif
     context: int = 3
     patch: str | None = None
+    record: str | None = None
     check: bool = False  # exit code 1 if something would change
     interactive: bool = False
 
@@ -61,9 +63,10 @@ def run(call: Call, open_engine: OpenEngine | None, screen: Screen, model: str |
     reports: list[Report] = [report_for(call.output.form, screen, call.output.context)]
     if call.output.patch is not None:
         reports.append(PatchFile(call.output.patch))
+    recorder = Recorder(call.output.record, model) if call.output.record else None
     meter = Meter(screen)
     try:
-        return _Run(call, screen, meter, reports).run(open_engine, model)
+        return _Run(call, screen, meter, reports, recorder).run(open_engine, model)
     finally:
         meter.end()
 
@@ -86,9 +89,18 @@ class _Task:
 class _Run:
     """One run, from the survey to the last line."""
 
-    def __init__(self, call: Call, screen: Screen, meter: Meter, reports: list[Report]) -> None:
+    def __init__(
+        self,
+        call: Call,
+        screen: Screen,
+        meter: Meter,
+        reports: list[Report],
+        recorder: Recorder | None,
+    ) -> None:
         self._call, self._screen, self._meter, self._reports = call, screen, meter, reports
+        self._recorder = recorder
         self._tally = Tally()
+        self._num_files = 1
         self._writer = Writer(call.manner)
         self._pending: list[FileOutcome] = []
         self._unchecked: set[str] = set()
@@ -121,6 +133,7 @@ class _Run:
                 self._screen.out(file.bom + file.text)
             return iter([task] if task.work else []), len(task.work.places) if task.work else 0
         plan = surveys.plan(call.survey, self._meter)
+        self._num_files = len(plan.counts)
         self._tally.skipped = plan.skipped
         if plan.places > 1:
             in_files = f"{counted(len(plan.counts), 'file')} of {plan.scanned:,}"
@@ -192,9 +205,11 @@ class _Run:
             request_of(orders[first.step - 1], first.work)
         with self._meter.paused():
             open_engine = open_engine or engine_for(model, self._screen)
-        self._meter.begin("starting", total, "spans")
+        self._meter.begin("starting", total, "spans", self._num_files)
         with contextlib.closing(EngineSession(open_engine, self._meter.on_status)) as engine:
-            ask = Asking(engine, self._call.unfinished, self._call.deadline_s)
+            on_frame = self._meter.on_frame if self._call.output.interactive else None
+            asking = Asking(engine, self._call.unfinished, self._call.deadline_s, on_frame)
+            ask = self._recorder.around(asking) if self._recorder else asking
             choose = self._choose()
             editings = [Editing(order, ask, choose) for order in orders]
             task: _Task | None = first
@@ -206,7 +221,7 @@ class _Run:
                 if task and task.work and not self._call.output.interactive:
                     # The engine works on it while this file is formatted, written and checked.
                     with contextlib.suppress(ConfigError):  # told when its turn comes
-                        ask.ahead(request_of(orders[task.step - 1], task.work))
+                        asking.ahead(request_of(orders[task.step - 1], task.work))
                 self._keep(done)
 
     def _choose(self) -> Choose:
