@@ -13,7 +13,9 @@ EMACS = shutil.which("emacs") or ""
 DRIVER = Path(__file__).with_name("driver.el")
 HOLES = "def one():\n    pass\n\n\ndef two():\n    pass\n"
 
-pytestmark = pytest.mark.skipif(not EMACS, reason="needs Emacs with eglot: tests/editors/install.sh")
+pytestmark = pytest.mark.skipif(
+    not EMACS, reason="needs Emacs with eglot: tests/editors/install.sh"
+)
 
 
 @pytest.fixture

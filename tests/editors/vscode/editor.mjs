@@ -176,8 +176,7 @@ class Editor {
     await this.list.getByText(name, { exact: true }).first().click();
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
     await this.keyboard.press("Control+1"); // focus the editor
-    await this.keyboard.press("Control+Home");
-    for (let n = 1; n < line; n++) await this.keyboard.press("ArrowDown");
+    await this.page.locator(".statusbar").getByText(`Ln ${line}, Col 1`, { exact: true }).waitFor();
     await this.keyboard.press("End");
   }
 

@@ -1,4 +1,4 @@
-"""The extension in code-server: `bash tests/editors/install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
+"""The extension in code-server: needs `tests/editors/install.sh DIR` and `DIFFILL_BROWSER=DIR`."""
 
 import os
 import shlex
