@@ -5,7 +5,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -70,5 +69,6 @@ def test_in_the_real_editor(in_editor, tmp_path):
 @pytest.mark.model
 def test_the_first_steps_with_the_real_model(in_editor, model_file):
     # Of what pip installs, Diffill alone: the rest, a gigabyte, is that of these tests.
-    paths = {"PYTHONPATH": sysconfig.get_path("purelib"), "PIP_NO_DEPS": "1"}
-    in_editor("model", "", PATH=f"{sys.base_prefix}/bin:/usr/bin:/bin", **paths)
+    packages = os.pathsep.join(path for path in sys.path if "site-packages" in path)
+    path = f"{sys.base_prefix}/bin:/usr/bin:/bin"
+    in_editor("model", "", PATH=path, PYTHONPATH=packages, PIP_NO_DEPS="1")
