@@ -113,8 +113,9 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     else:
         # Emacs' eglot selects the expression at point, which may be all of a function.
         if inside := holes_within(snapshot, pointer):
-            title = f"fill the {len(inside)} holes selected"
-            title = title if len(inside) > 1 else f"fill this hole: {inside[0].what}"
+            first, *more = inside
+            count = len(inside)
+            title = f"fill the {count} holes selected" if more else f"fill this hole: {first.what}"
             yield _Offer(title=title, command=FILL, spans=tuple(hole.span for hole in inside))
         title = "fill the selection" if len(pointer) else "fill here"
         yield _Offer(title=title, command=FILL, spans=(pointer,))

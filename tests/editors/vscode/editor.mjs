@@ -119,7 +119,8 @@ class Editor {
     console.log(`ok ${((Date.now() - this.began) / 1000).toFixed(0)}s ${what}`);
   }
 
-  shot(name) {
+  async shot(name) {
+    await this.page.mouse.move(450, 440); // off what shows tips
     return this.page.screenshot({ path: path.join(out, `${name}.png`), animations: "disabled" });
   }
 
