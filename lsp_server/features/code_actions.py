@@ -113,9 +113,10 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     else:
         # Emacs' eglot selects the expression at point, which may be all of a function.
         if inside := holes_within(snapshot, pointer):
-            first, *more = inside
-            count = len(inside)
-            title = f"fill the {count} holes selected" if more else f"fill this hole: {first.what}"
+            first, *others = inside
+            title = f"fill this hole: {first.what}"
+            if others:
+                title = f"fill the {len(inside)} holes selected"
             yield _Offer(title=title, command=FILL, spans=tuple(hole.span for hole in inside))
         title = "fill the selection" if len(pointer) else "fill here"
         yield _Offer(title=title, command=FILL, spans=(pointer,))

@@ -1,4 +1,7 @@
-"""The extension in code-server: needs `tests/editors/install.sh DIR` and `DIFFILL_BROWSER=DIR`."""
+"""The extension in code-server.
+
+Run `bash tests/editors/install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` on this file.
+"""
 
 import os
 import shlex
