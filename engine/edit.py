@@ -32,7 +32,7 @@ class _Judged:
 
 
 class Editor:
-    """A model, here or elsewhere, that edits text; it keeps nothing between requests.
+    """A model, here or elsewhere, that edits text; what it keeps between requests is its own.
 
     Torch-free: `engine.loading.editor_on` makes one of a loaded model.
     """

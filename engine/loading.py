@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from engine.family import InPlace, Layout
 from engine.folder import CheckpointFolder
 from engine.in_place import filler_of
 from engine.model import Transformer
+from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
@@ -44,8 +46,8 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    family = local.entry.family
-    return editor_on(transformer, tokenizer, family, decoding or Decoding.SEQUENTIAL)
+    family, decoding = local.entry.family, decoding or Decoding.SEQUENTIAL
+    return editor_on(transformer, tokenizer, family, decoding, context_mb=context_mb())
 
 
 def editor_on(
@@ -53,18 +55,31 @@ def editor_on(
     tokenizer: Tokenizer,
     family: Layout,
     decoding: Decoding = Decoding.SEQUENTIAL,
+    *,
+    context_mb: int = DEFAULT_MB,
 ) -> Editor:
-    """Return what edits with a loaded model.
+    """Return what edits with a loaded model; between requests it keeps encoded contexts.
 
     Raises:
         ConfigError: if the decoding needs an adapter, and there is none.
     """
     if decoding is Decoding.PARALLEL and not model.has_adapter:
         raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-    filler = filler_of(model, tokenizer, family, decoding)
+    contexts = PrefixCache(model, context_mb)
+    filler = filler_of(model, tokenizer, family, decoding, contexts)
     if isinstance(family, InPlace):  # no chat form is known of these
         return Editor(filler)
-    return Editor(filler, Rewriter(model, tokenizer, family))
+    return Editor(filler, Rewriter(model, tokenizer, family, contexts))
+
+
+def context_mb() -> int:
+    """Return how much memory encoded contexts may take; the environment has the last word."""
+    text = os.environ.get("DIFFILL_CONTEXT_MB", "")
+    if not text:
+        return DEFAULT_MB
+    if not text.isdecimal():
+        raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
+    return int(text)
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:

@@ -23,7 +23,9 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 
 @pytest.fixture(scope="module")
 def editor():
-    return editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    """One that meets every request as its first."""
+    model = tiny.transformer(tiny.reference())
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +217,22 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
     control.on_frame = lambda frame: control.cancel()
     with pytest.raises(Cancelled):
         editor.edit(request(instruction=instruction), control)
-    assert control.forward_calls == 2
+    assert control.steps == 1
+
+
+def test_what_is_kept_from_other_requests_changes_no_edit(editor):
+    keeping = editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    rng = random.Random(1)
+    calls = 0
+    for number in range(40):
+        asked = random_request(rng)
+        if number % 3 == 0:
+            asked = replace(asked, instruction="rename it")
+        for again in (asked, replace(asked, text=asked.text + "\n")):
+            expected, got = (e.edit(again, Control()) for e in (editor, keeping))
+            assert got.candidates == expected.candidates
+            calls += expected.stats.forward_calls - got.stats.forward_calls
+    assert calls > 0  # some contexts were known
 
 
 def test_a_rewrite_stays_within_its_span(editor):
