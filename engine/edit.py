@@ -13,7 +13,7 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
 from engine.tries import Draft, FillsHoles, Rewrites
 from grammars.holes import is_unwritten
-from grammars.lines import line_end, with_line_end
+from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
 from grammars.validation import Verdict, validate
 
@@ -32,7 +32,7 @@ class _Judged:
 
 
 class Editor:
-    """A model, here or elsewhere, that edits text; what it keeps between requests is its own.
+    """A model, here or elsewhere, that edits text; it keeps no request in mind.
 
     Torch-free: `engine.loading.editor_on` makes one of a loaded model.
     """
@@ -65,7 +65,8 @@ class Editor:
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
-        return EditResult(tuple(candidates), stats)
+        explanation = control.explanation if request.explain else None
+        return EditResult(tuple(candidates), stats, control.is_cut, explanation)
 
     def _candidates(
         self,
@@ -91,12 +92,15 @@ class Editor:
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
-                    found.setdefault(judged.replacement.text, judged)
+                    text = judged.replacement.text
+                    control.judged(text, judged.verdict, draft.score, draft.tokens)
+                    found.setdefault(text, judged)
                 if sum(j.verdict.ok for j in found.values()) >= wanted:
                     break
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
+            control.is_cut = True
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(
@@ -134,7 +138,7 @@ class Editor:
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
-            if verdict.ok:
+            if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
 
 
@@ -142,9 +146,15 @@ def _leaves_a_hole(
     request: EditRequest, made: Sequence[Replacement], replacement: Replacement
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
-    edits = [*made, replacement]
-    places = dict(landed(edits))
-    return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+    span, text = replacement.span, replacement.text
+
+    def is_hole(text: str) -> bool:
+        edits = [*made, Replacement(span, text)]
+        place = dict(landed(edits))[span]
+        return is_unwritten(apply(request.text, edits), place, request.language)
+
+    # A placeholder moved out of its function, below the docstring, is one as well.
+    return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

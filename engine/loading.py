@@ -46,8 +46,24 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    family, decoding = local.entry.family, decoding or Decoding.SEQUENTIAL
-    return editor_on(transformer, tokenizer, family, decoding, context_mb=context_mb())
+    family = local.entry.family
+    return editor_on(
+        transformer,
+        tokenizer,
+        family,
+        decoding or Decoding.SEQUENTIAL,
+        context_mb=context_mb(),
+    )
+
+
+def context_mb() -> int:
+    """Return how much memory encoded contexts may take; the environment has the last word."""
+    text = os.environ.get("DIFFILL_CONTEXT_MB", "")
+    if not text:
+        return DEFAULT_MB
+    if not text.isdecimal():
+        raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
+    return int(text)
 
 
 def editor_on(
@@ -58,7 +74,7 @@ def editor_on(
     *,
     context_mb: int = DEFAULT_MB,
 ) -> Editor:
-    """Return what edits with a loaded model; between requests it keeps encoded contexts.
+    """Return what edits with a loaded model; it keeps the contexts of its last requests.
 
     Raises:
         ConfigError: if the decoding needs an adapter, and there is none.
@@ -70,16 +86,6 @@ def editor_on(
     if isinstance(family, InPlace):  # no chat form is known of these
         return Editor(filler)
     return Editor(filler, Rewriter(model, tokenizer, family, contexts))
-
-
-def context_mb() -> int:
-    """Return how much memory encoded contexts may take; the environment has the last word."""
-    text = os.environ.get("DIFFILL_CONTEXT_MB", "")
-    if not text:
-        return DEFAULT_MB
-    if not text.isdecimal():
-        raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
-    return int(text)
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:
