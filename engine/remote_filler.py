@@ -62,6 +62,7 @@ class RemoteFiller:
         """
         prefix = _tail(shape.prefix, effort.max_prefix * _CHARS_PER_TOKEN)
         suffix = _head(shape.suffix, effort.max_suffix * _CHARS_PER_TOKEN)
+        control.see(prefix, suffix, 0)  # how many tokens that is, the remote knows
         with _Connection(self._remote, control) as connection:
             for number in itertools.count():
                 body = {
@@ -71,6 +72,7 @@ class RemoteFiller:
                     "seed": seed + number,
                     "stream": False,
                 }
+                control.begin_draft("another sample" if number else "what the remote is surest of")
                 text, tokens = connection.ask(body)
                 control.forward_calls += 1
                 control.steps += 1
