@@ -98,6 +98,8 @@ class Editor:
             with_line_end(request.text[span.end :], "\n"),
             with_line_end(span.of(request.text), "\n"),
             request.single_line,
+            request.path,
+            request.context,
         )
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control)

@@ -10,6 +10,7 @@ from lsprotocol import types as lsp
 
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Frame
 from grammars.span import Replacement, Span
+from lsp_server.context import context_of
 from lsp_server.documents import Snapshot
 from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
@@ -97,6 +98,7 @@ async def draft(
             spans=spans,
             language=snapshot.language,
             path=snapshot.path,
+            context=await context_of(session, snapshot, snapshot.text, spans),
             instruction=instruction,
             effort=session.settings.effort,
             deadline_s=session.settings.deadline_seconds,

@@ -24,6 +24,10 @@ The commands, each with one object as its argument:
     diffill.rewrite   the same; `instruction` says what to change
     diffill.fillAll   {"uri", "version"?, "id"?, "apply"?: true}
                       fill every hole of the file, the first 32 where there are more
+    diffill.context   {"uri", "version"?, "range"}
+                      change nothing; the result lists the definitions of other files that the
+                      model is shown for the place, the most useful first:
+                      [{"path", "names": [str], "reason", "text"}]
 Without `version` the document is meant as it is now. The edit arrives as `workspace/applyEdit`, and
 the result is null once it is applied. With `"apply": false` nothing is applied; the result is
     {"edit": WorkspaceEdit | null, "reason": str | null, "stats": {...}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,14 +10,18 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from lsp_server.arguments import EVERYWHERE, SOMEWHERE, Target, read_target
+from lsp_server.context import chosen_for
 from lsp_server.drafts import Draft, draft
 from lsp_server.failures import InvalidParams, Refused
 from lsp_server.places import Places, every_hole, pointed_at
+from lsp_server.refusals import refusal
 from lsp_server.session import Session
+from lsp_server.surroundings import shown_path
 
 FILL = "diffill.fill"
 FILL_ALL = "diffill.fillAll"
 REWRITE = "diffill.rewrite"
+CONTEXT = "diffill.context"
 
 CANNOT_APPLY = "this editor does not let a language server apply an edit"
 NO_CHANGE = "Diffill proposes to leave the text as it is"
@@ -46,10 +51,33 @@ def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[obj
     return _run(session, target, places, "Diffill: rewrite", params.work_done_token)
 
 
+async def _context(session: Session, target: Target) -> object:
+    if reason := refusal(target.snapshot, session.settings):
+        raise Refused(reason)
+    snapshot = target.snapshot
+    spans = await asyncio.to_thread(pointed_at(target.pointers), snapshot)
+    found = await chosen_for(session, snapshot, snapshot.text, spans)
+    return [
+        {
+            "path": shown_path(one.path, session.folders),
+            "names": sorted(one.definition.names),
+            "reason": one.reason,
+            "text": one.definition.text,
+        }
+        for one in found
+    ]
+
+
+def context(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Tell which definitions of other files the model is shown for a place."""
+    return _context(session, read_target(session, params.arguments, SOMEWHERE))
+
+
 COMMANDS: dict[str, Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object]]] = {
     FILL: fill,
     FILL_ALL: fill_all,
     REWRITE: rewrite,
+    CONTEXT: context,
 }
 
 

@@ -18,6 +18,7 @@ from engine.protocol import EditRequest, Effort, Priority
 from grammars.completion import CursorLine, is_welcome, worth_showing
 from grammars.languages import language
 from grammars.span import Replacement, Span, apply
+from lsp_server.context import context_of
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
 from lsp_server.metrics import Event, Kind, counted
@@ -88,7 +89,10 @@ async def _made(
         where = cursor.text, snapshot.language, cursor.at
         if not await asyncio.to_thread(is_welcome, *where):
             return ()
-    request = _request(session, snapshot, cursor, invoked=invoked)
+    request = replace(
+        _request(session, snapshot, cursor, invoked=invoked),
+        context=await context_of(session, snapshot, cursor.text, [Span(cursor.at, cursor.at)]),
+    )
     try:
         with counted(session.metrics, Kind.COMPLETION):
             result = await session.engine.edit(request)
