@@ -65,7 +65,8 @@ def files_of(imported: Import, language_id: str, path: Path, folders: Iterable[P
 
 def _inside(outer: Node, nodes: Iterable[Node]) -> list[Node]:
     span = outer.span
-    return [n for n in nodes if span.start <= n.span.start and n.span.end <= span.end]
+    found = (n for n in nodes if span.start <= n.span.start and n.span.end <= span.end)
+    return sorted(found, key=lambda n: n.span)
 
 
 def _imports(module: str, names: tuple[str, ...], language_id: str) -> Iterator[Import]:

@@ -55,8 +55,8 @@ def _told(tree: SyntaxTree, node: Node) -> str:
     """Return a definition with the comment above it, without what is long in it."""
     span = node.span
     cuts = [
-        Replacement(Span(c.start - span.start, c.end - span.start), "...")
-        for c in _long_bodies(tree, node)
+        Replacement(Span(r.span.start - span.start, r.span.end - span.start), r.text)
+        for r in _cuts(tree, node)
     ]
     told = _comment_above(tree, node) + apply(span.of(tree.text), cuts)
     if len(told) > MAX_CHARS:
@@ -64,8 +64,8 @@ def _told(tree: SyntaxTree, node: Node) -> str:
     return told.replace("\r\n", "\n") + "\n"
 
 
-def _long_bodies(tree: SyntaxTree, node: Node) -> Iterator[Span]:
-    """Yield what is left out: the insides of functions, a docstring excepted."""
+def _cuts(tree: SyntaxTree, node: Node) -> Iterator[Replacement]:
+    """Yield what is left out: the insides of long functions, a docstring excepted."""
     pending = [node]
     while pending:
         one = pending.pop()
@@ -77,16 +77,16 @@ def _long_bodies(tree: SyntaxTree, node: Node) -> Iterator[Span]:
         if span.of(tree.text).count("\n") < _SHORT_LINES:
             continue
         if span.of(tree.text).startswith("{"):
-            yield Span(span.start + 1, span.end - 1)
+            yield Replacement(Span(span.start + 1, span.end - 1), " ... ")
             continue
         first = body.named_children[0]
         documented = first.type == "expression_statement" and [
             c.type for c in first.named_children
         ] == ["string"]
-        if not documented:
-            yield span
-        elif first.span.end < span.end:
-            yield Span(first.span.end, span.end)
+        if documented:
+            yield Replacement(Span(first.span.end, span.end), "")
+        else:
+            yield Replacement(span, "...")
 
 
 def _comment_above(tree: SyntaxTree, node: Node) -> str:

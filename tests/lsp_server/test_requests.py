@@ -18,7 +18,8 @@ async def test_initialize_shutdown_exit():
         assert capabilities["textDocumentSync"]["openClose"] is True
         assert capabilities["textDocumentSync"]["change"] == 2
         commands = capabilities["executeCommandProvider"]["commands"]
-        assert sorted(commands) == ["diffill.fill", "diffill.fillAll", "diffill.rewrite"]
+        names = ["context", "fill", "fillAll", "rewrite"]
+        assert sorted(commands) == [f"diffill.{name}" for name in names]
         assert (await client.call("shutdown"))["result"] is None
         late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
         assert late["error"]["code"] == -32600
