@@ -17,13 +17,16 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
+from grammars.syntax import ParseTimeout
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
+NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -148,6 +151,8 @@ class Editor:
                 verdict = UNWRITTEN
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
+                if verdict.ok and request.mends and not _mends(request, made, replacement):
+                    verdict = NOT_MENDED
             yield _Judged(replacement, verdict, draft)
             if verdict.ok:
                 return
@@ -160,6 +165,15 @@ def _leaves_a_hole(
     edits = [*made, replacement]
     places = dict(landed(edits))
     return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+
+
+def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
+    before = apply(request.text, made)
+    after = apply(request.text, [*made, replacement])
+    try:
+        return is_mended(before, after, request.language)
+    except ParseTimeout:
+        return False
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

@@ -70,6 +70,7 @@ class EditRequest:
     path: str = ""  # shown to the model's prompt and in messages; never opened
     context: tuple[Excerpt, ...] = ()  # the most useful first; what does not fit is left out
     instruction: str | None = None
+    mends: bool = False  # refuse what leaves as many syntax errors as there are
     effort: Effort = Effort.BALANCED
     single_line: bool = False  # the fill ends with its first line
     max_tokens: int | None = None  # per span; None leaves it to the effort
