@@ -83,7 +83,7 @@ def notify(problem: str) -> None:
     ‸
 ''',
         {
-            "jobs/mail.py": '''def deliver(recipient: str, subject: str, body: str, *, urgent=False):
+            "jobs/mail.py": '''def deliver(recipient: str, subject: str, body: str, *, urgent=0):
     """Send a mail."""
     raise NotImplementedError
 '''
