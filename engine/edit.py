@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
 from engine.control import Control
@@ -27,7 +27,7 @@ from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
-NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there",))
+NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -128,6 +128,8 @@ class Editor:
             if self._rewriter is None:
                 raise ConfigError("this model fills holes, but rewrites nothing by instruction")
             language, instruction = request.language, request.instruction
+            if request.mends:  # what is broken needs no context, which small models like to copy
+                shape = replace(shape, prefix="")
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill
         return self._filler.tries(shape, effort, max_tokens, request.seed, control)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.protocol import Excerpt
@@ -16,11 +18,16 @@ if TYPE_CHECKING:
 
 
 async def chosen_for(
-    session: Session, snapshot: Snapshot, text: str, spans: Sequence[Span]
+    session: Session,
+    snapshot: Snapshot,
+    text: str,
+    spans: Sequence[Span],
+    made: Mapping[Path, str] = MappingProxyType({}),
 ) -> list[Chosen]:
     """Return the definitions that are shown for spans of a text, that of a document or nearly so.
 
-    None if the setting `context` is off, or the document is no file of this machine.
+    `made` are texts that other documents are about to have. Nothing if the setting `context` is
+    off, or the document is no file of this machine.
     """
     path = local_path(snapshot.uri)
     if not session.settings.context or not path:
@@ -29,7 +36,7 @@ async def chosen_for(
     subject = Subject(path, text, snapshot.language, tuple(spans))
     project = Project(
         session.folders,
-        session.documents.texts(),
+        {**session.documents.texts(), **made},
         settings.max_file_kb << 10,
         settings.disabled_languages,
     )
@@ -37,7 +44,11 @@ async def chosen_for(
 
 
 async def context_of(
-    session: Session, snapshot: Snapshot, text: str, spans: Sequence[Span]
+    session: Session,
+    snapshot: Snapshot,
+    text: str,
+    spans: Sequence[Span],
+    made: Mapping[Path, str] = MappingProxyType({}),
 ) -> tuple[Excerpt, ...]:
     """Return them as the engine wants them."""
-    return excerpts(await chosen_for(session, snapshot, text, spans), session.folders)
+    return excerpts(await chosen_for(session, snapshot, text, spans, made), session.folders)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from grammars.faults import BrokenLines, broken_lines
 from grammars.holes import Hole, find_holes
 from grammars.selection import select
 from grammars.span import Span
+from grammars.syntax import ParseTimeout
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Refused
 
@@ -54,6 +56,41 @@ def every_hole(snapshot: Snapshot) -> tuple[Span, ...]:
     if not holes:
         raise Refused("the file has no holes, such as `pass`, `todo!()` or a TODO comment")
     return tuple(hole.span for hole in holes[:MAX_HOLES])
+
+
+def exactly(spans: Sequence[Span]) -> Places:
+    """Return the places that are these very spans."""
+    return lambda _snapshot: tuple(spans)
+
+
+def broken_at(snapshot: Snapshot, pointer: Span) -> BrokenLines | None:
+    """Return the syntax error on the lines of a selection or cursor; it parses the document."""
+    return next((b for b in _broken(snapshot) if _on_its_lines(snapshot, b, pointer)), None)
+
+
+def broken_near(snapshot: Snapshot, pointer: Span) -> BrokenLines:
+    """Return the syntax error on the lines of a selection or cursor, else the document's first.
+
+    Raises:
+        Refused: if it has none.
+    """
+    found = broken_at(snapshot, pointer) or next(iter(_broken(snapshot)), None)
+    if found is None:
+        raise Refused("the file has no syntax error that Diffill knows of")
+    return found
+
+
+def _broken(snapshot: Snapshot) -> list[BrokenLines]:
+    try:
+        return broken_lines(snapshot.text, snapshot.language)
+    except ParseTimeout:
+        return []
+
+
+def _on_its_lines(snapshot: Snapshot, broken: BrokenLines, pointer: Span) -> bool:
+    lines = snapshot.positions.lines
+    first, last = lines.line_at(pointer.start), lines.line_at(pointer.end)
+    return first <= lines.line_at(broken.span.end) and lines.line_at(broken.span.start) <= last
 
 
 def offer_for_all(holes: Sequence[Hole]) -> str | None:

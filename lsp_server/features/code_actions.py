@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -13,19 +13,37 @@ from lsprotocol import types as lsp
 from grammars.selection import definition_around, select
 from grammars.span import Span
 from lsp_server.documents import Snapshot
-from lsp_server.drafts import draft
+from lsp_server.drafts import Order, draft
 from lsp_server.failures import InvalidParams, Stale
-from lsp_server.features.commands import CANNOT_APPLY, FILL, FILL_ALL, REWRITE
-from lsp_server.places import every_hole, hole_at, holes_of, offer_for_all, pointed_at
+from lsp_server.features.commands import (
+    CANNOT_APPLY,
+    FILL,
+    FILL_ALL,
+    REPAIR,
+    REROLL,
+    REWRITE,
+)
+from lsp_server.places import (
+    broken_at,
+    every_hole,
+    exactly,
+    hole_at,
+    holes_of,
+    offer_for_all,
+    pointed_at,
+)
 from lsp_server.refusals import refusal, rewrite_refusal
-from lsp_server.rewrites import REWRITES
+from lsp_server.rewrites import MEND, REWRITES
 from lsp_server.session import Session
 
 KIND = "refactor.rewrite.diffill"
-OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True)
+REROLL_KIND = f"{KIND}.reroll"
+REPAIR_KIND = "quickfix.diffill"
+OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND, REPAIR_KIND], resolve_provider=True)
 
 _FOREIGN = "the data of this action is not what the server gave out"
 
+FILLING = Order()
 NO_DEFINITION = "select code, or put the cursor in a function or class"
 
 
@@ -37,9 +55,11 @@ class _Offer:
     command: str
     spans: tuple[Span, ...]
     kind: str = KIND
-    instruction: str | None = None
+    order: Order = FILLING
+    is_exact: bool = False  # the spans are not what is pointed at, but what is edited
     asks: bool = False  # the client is to ask for the instruction
     disabled: str | None = None
+    mended: Span | None = None  # the lines of the syntax error that it is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,8 @@ class _Data:
     uri: str
     revision: int
     spans: tuple[Span, ...]
-    instruction: str | None
+    order: Order
+    is_exact: bool
 
 
 def code_actions(
@@ -79,7 +100,8 @@ async def _offered(
 ) -> list[lsp.CodeAction | lsp.Command]:
     able = session.capabilities
     wanted = partial(_wanted, params.context.only)
-    if not wanted(KIND) and not any(wanted(f"{KIND}.{rewrite.kind}") for rewrite in REWRITES):
+    kinds = (KIND, REPAIR_KIND, REROLL_KIND, *(f"{KIND}.{rewrite.kind}" for rewrite in REWRITES))
+    if not any(map(wanted, kinds)):
         return []
     reason = refusal(snapshot, session.settings)
     if not (able.lazy_edits or able.apply_edit or able.frames):
@@ -87,6 +109,8 @@ async def _offered(
     pointer = snapshot.positions.span(params.range)
     # Off the loop: the first parse of a large file takes tens of milliseconds.
     found = [] if reason else await asyncio.to_thread(lambda: [*_offers(snapshot, pointer)])
+    if not reason:
+        found += _of_last_edit(session, snapshot)
     offers = [_Offer(title="fill", command=FILL, spans=(pointer,))] if reason else found
     if not able.instruction_prompt:
         offers = [offer for offer in offers if not offer.asks]
@@ -95,11 +119,25 @@ async def _offered(
     offers = [offer for offer in offers if wanted(offer.kind)]
     if not able.action_literals:
         return [_command(offer, snapshot) for offer in offers if not offer.disabled]
-    return [_action(session, offer, snapshot, reason or offer.disabled) for offer in offers]
+    actions = [_action(session, offer, snapshot, reason or offer.disabled) for offer in offers]
+    for offer, action in zip(offers, actions, strict=True):
+        action.diagnostics = _mended(snapshot, offer, params.context.diagnostics)
+    return [*actions]
 
 
 def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     """Yield what fits a cursor or selection; it parses the document."""
+    if broken := broken_at(snapshot, pointer):
+        yield _Offer(
+            title=f"repair the syntax error: {broken.message}",
+            command=REPAIR,
+            spans=(broken.block,),
+            kind=REPAIR_KIND,
+            order=Order(instruction=MEND.format(broken.told(snapshot.text)), mends=True),
+            is_exact=True,
+            disabled=rewrite_refusal(snapshot.text, broken.block),
+            mended=broken.span,
+        )
     hole = hole_at(snapshot, pointer)
     if hole:
         yield _Offer(title=f"fill this hole: {hole.what}", command=FILL, spans=(hole.span,))
@@ -126,9 +164,34 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
                 command=REWRITE,
                 spans=(target or pointer,),
                 kind=f"{KIND}.{rewrite.kind}",
-                instruction=rewrite.instruction,
+                order=Order(instruction=rewrite.instruction),
                 disabled=reason,
             )
+
+
+def _of_last_edit(session: Session, snapshot: Snapshot) -> Iterator[_Offer]:
+    spans, rolls = session.offers.doubts(snapshot.uri)
+    if spans:
+        words = ", ".join(f"`{span.of(snapshot.text)}`" for span in spans)
+        yield _Offer(
+            title=f"roll again what the model was unsure of: {words}",
+            command=REROLL,
+            spans=spans,
+            kind=REROLL_KIND,
+            order=Order(rolls=rolls),
+            is_exact=True,
+        )
+
+
+def _mended(
+    snapshot: Snapshot, offer: _Offer, diagnostics: Sequence[lsp.Diagnostic]
+) -> list[lsp.Diagnostic] | None:
+    """Return the diagnostics on the lines of the syntax error that an offer is for."""
+    if offer.mended is None:
+        return None
+    lines = snapshot.positions.lines
+    first, last = lines.line_at(offer.mended.start), lines.line_at(offer.mended.end)
+    return [d for d in diagnostics if first <= d.range.end.line and d.range.start.line <= last]
 
 
 def _action(
@@ -145,7 +208,8 @@ def _action(
             "uri": snapshot.uri,
             "revision": snapshot.revision,
             "spans": [[span.start, span.end] for span in offer.spans],
-            "instruction": offer.instruction,
+            "order": asdict(offer.order),
+            "exact": offer.is_exact,
         }
     else:
         # Some clients never resolve an action (eglot 1.9, ALE 3.3). To send them the edit at once
@@ -158,10 +222,10 @@ def _action(
 
 def _command(offer: _Offer, snapshot: Snapshot) -> lsp.Command:
     argument: dict[str, object] = {"uri": snapshot.uri, "version": snapshot.version}
-    if offer.command != FILL_ALL:
-        argument["range"] = snapshot.positions.range(offer.spans[0])
-    if offer.instruction:
-        argument["instruction"] = offer.instruction
+    if offer.command not in (FILL_ALL, REROLL):
+        argument["range"] = snapshot.positions.range(offer.mended or offer.spans[0])
+    if offer.command == REWRITE and offer.order.instruction:
+        argument["instruction"] = offer.order.instruction
     return lsp.Command(f"Diffill: {offer.title}", offer.command, arguments=[argument])
 
 
@@ -172,7 +236,8 @@ async def _resolved(
     spans: list[Span],
     data: _Data,
 ) -> lsp.CodeAction:
-    proposal = await draft(session, snapshot, pointed_at(spans), instruction=data.instruction)
+    places = exactly(spans) if data.is_exact else pointed_at(spans)
+    proposal = await draft(session, [snapshot], places, data.order)
     action.edit = proposal.accepted().edit(session, to_apply=action.title)
     return action
 
@@ -187,8 +252,22 @@ def _wanted(only: object, kind: str) -> bool:
 
 def _read(data: Any) -> _Data:
     match data:
-        case {"uri": str(uri), "revision": int(revision), "spans": [*pairs], **rest} if pairs:
-            return _Data(uri, revision, tuple(map(_span, pairs)), rest.get("instruction"))
+        case {
+            "uri": str(uri),
+            "revision": int(revision),
+            "spans": [*pairs],
+            "order": {**order},
+            "exact": bool(is_exact),
+        } if pairs:
+            return _Data(uri, revision, tuple(map(_span, pairs)), _order(order), is_exact)
+        case _:
+            raise InvalidParams(_FOREIGN)
+
+
+def _order(data: dict[Any, Any]) -> Order:
+    match data:
+        case {"instruction": str() | None as told, "mends": bool(mends), "rolls": int(rolls)}:
+            return Order(instruction=told, mends=mends, rolls=max(0, rolls))
         case _:
             raise InvalidParams(_FOREIGN)
 
