@@ -14,9 +14,9 @@ from editor_clients.command_line.refactor import Call, Output
 from editor_clients.command_line.survey import STDIN, Survey
 from editor_clients.command_line.writing import Manner
 from engine.protocol import Effort
+from lsp_server.rewrites import MEND
 
 _FIX = "Fix this: {message}"
-_MEND = "Fix the syntax error ({message}). Change nothing else."
 
 
 def dials_of(args: argparse.Namespace) -> Dials:
@@ -72,7 +72,7 @@ def edit_of(args: argparse.Namespace) -> Call:
             raise Stop(Exit.USAGE, "rewrite to what? Say --instruction")
         instruction = _FIX
     if is_repair:
-        instruction = _MEND
+        instruction = MEND.format("{message}")
     check = args.check_cmd
     return Call(
         survey=Survey(

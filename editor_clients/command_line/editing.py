@@ -13,9 +13,9 @@ from editor_clients.command_line.outcomes import SpanOutcome, SpanStatus
 from editor_clients.command_line.places import Place
 from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnavailable
 from engine.protocol import EditRequest, EditResult
-from grammars.languages import language
+from grammars.faults import is_mended
 from grammars.span import Replacement, Span, apply
-from grammars.syntax import ParseTimeout, SyntaxTree
+from grammars.syntax import ParseTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +117,8 @@ class Editing:
 
 def _mending(text: str, here: Place, outcome: SpanOutcome, language_id: str) -> SpanOutcome:
     """Refuse an edit that leaves as many syntax errors as there were."""
-    known = language(language_id)
-    new = apply(text, [Replacement(here.span, outcome.text)])
     try:
-        mended = known and len(SyntaxTree.parse(new, known).faults()) < len(
-            SyntaxTree.parse(text, known).faults()
-        )
+        mended = is_mended(text, apply(text, [Replacement(here.span, outcome.text)]), language_id)
     except ParseTimeout:
         mended = False
     if mended:

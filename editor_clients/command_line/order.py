@@ -48,6 +48,7 @@ class Order:
             language=language,
             path=os.fsencode(path).decode(errors="replace"),
             instruction=instruction,
+            mends=self.mends,
             single_line=single_line,
             **asdict(self.dials),
         )

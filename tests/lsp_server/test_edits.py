@@ -61,9 +61,9 @@ def test_applying_the_edit_gives_the_text_meant(encoding):
 
 
 def test_an_edit_carries_the_version_where_the_client_reads_it():
-    change = snapshot("a"), [Replacement(Span(0, 1), "b")]
-    edit = workspace_edit([change], versioned=True)
+    made = snapshot("a"), [Replacement(Span(0, 1), "b")]
+    edit = workspace_edit([made], versioned=True)
     assert edit.changes is None
     (change,) = edit.document_changes
     assert change.text_document == lsp.OptionalVersionedTextDocumentIdentifier("file:///a.py", 3)
-    assert workspace_edit([change], versioned=False).document_changes is None
+    assert workspace_edit([made], versioned=False).document_changes is None
