@@ -140,10 +140,13 @@ class Documents:
             raise Refused(_out_of_sync(document))
         return document.snapshot
 
+    def all(self) -> list[Snapshot]:
+        """Return the documents that are open and in sync, as they are now."""
+        return [d.snapshot for d in self._documents.values() if d.in_sync]
+
     def texts(self) -> dict[Path, str]:
-        """Return the texts of all files that are open."""
-        snapshots = [d.snapshot for d in self._documents.values() if d.in_sync]
-        paths = ((local_path(snapshot.uri), snapshot.text) for snapshot in snapshots)
+        """Return the texts of all files of this machine that are open."""
+        paths = ((local_path(snapshot.uri), snapshot.text) for snapshot in self.all())
         return {path: text for path, text in paths if path}
 
     def relocate(self, uri: str, revision: int, span: Span) -> Span | None:

@@ -3,68 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from lsprotocol import types as lsp
 
-from grammars.selection import definition_around, select
 from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order, draft
 from lsp_server.failures import InvalidParams, Stale
-from lsp_server.features.commands import (
-    CANNOT_APPLY,
-    FILL,
-    FILL_ALL,
-    REPAIR,
-    REROLL,
-    REWRITE,
-)
-from lsp_server.places import (
-    broken_at,
-    every_hole,
-    exactly,
-    hole_at,
-    holes_of,
-    offer_for_all,
-    pointed_at,
-)
-from lsp_server.refusals import refusal, rewrite_refusal
-from lsp_server.rewrites import MEND, REWRITES
+from lsp_server.features.commands import CANNOT_APPLY, FILL, FILL_ALL, REROLL, REWRITE
+from lsp_server.menu import KIND, KINDS, REPAIR_KIND, Entry, entries, in_open_files, of_last_edit
+from lsp_server.places import exactly, pointed_at
+from lsp_server.refusals import refusal
 from lsp_server.session import Session
 
-KIND = "refactor.rewrite.diffill"
-REROLL_KIND = f"{KIND}.reroll"
-REPAIR_KIND = "quickfix.diffill"
 OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND, REPAIR_KIND], resolve_provider=True)
 
 _FOREIGN = "the data of this action is not what the server gave out"
 
-FILLING = Order()
-NO_DEFINITION = "select code, or put the cursor in a function or class"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Offer:
-    """An action before it is put into what the client understands."""
-
-    title: str
-    command: str
-    spans: tuple[Span, ...]
-    kind: str = KIND
-    order: Order = FILLING
-    is_exact: bool = False  # the spans are not what is pointed at, but what is edited
-    asks: bool = False  # the client is to ask for the instruction
-    disabled: str | None = None
-    mended: Span | None = None  # the lines of the syntax error that it is for
-
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What an action carries from the offer to its resolution."""
+    """What an action carries from the entry to its resolution."""
 
     uri: str
     revision: int
@@ -100,133 +63,83 @@ async def _offered(
 ) -> list[lsp.CodeAction | lsp.Command]:
     able = session.capabilities
     wanted = partial(_wanted, params.context.only)
-    kinds = (KIND, REPAIR_KIND, REROLL_KIND, *(f"{KIND}.{rewrite.kind}" for rewrite in REWRITES))
-    if not any(map(wanted, kinds)):
+    if not any(map(wanted, KINDS)):
         return []
     reason = refusal(snapshot, session.settings)
     if not (able.lazy_edits or able.apply_edit or able.frames):
         reason = reason or CANNOT_APPLY
     pointer = snapshot.positions.span(params.range)
+    opened = session.documents.all()
+
+    def found() -> list[Entry]:
+        here = entries(snapshot, pointer)
+        # A resolved edit is one document's; that of several is a command's.
+        others = opened if able.apply_edit or able.frames else []
+        return [*here, *in_open_files(snapshot, others, session.settings)]
+
     # Off the loop: the first parse of a large file takes tens of milliseconds.
-    found = [] if reason else await asyncio.to_thread(lambda: [*_offers(snapshot, pointer)])
+    chosen = [Entry(title="fill", command=FILL, spans=(pointer,))]
     if not reason:
-        found += _of_last_edit(session, snapshot)
-    offers = [_Offer(title="fill", command=FILL, spans=(pointer,))] if reason else found
+        chosen = [*await asyncio.to_thread(found), *of_last_edit(session, snapshot)]
     if not able.instruction_prompt:
-        offers = [offer for offer in offers if not offer.asks]
+        chosen = [entry for entry in chosen if not entry.asks]
     if not able.disabled_actions:
-        offers = [offer for offer in offers if not (reason or offer.disabled)]
-    offers = [offer for offer in offers if wanted(offer.kind)]
+        chosen = [entry for entry in chosen if not (reason or entry.disabled)]
+    chosen = [entry for entry in chosen if wanted(entry.kind)]
     if not able.action_literals:
-        return [_command(offer, snapshot) for offer in offers if not offer.disabled]
-    actions = [_action(session, offer, snapshot, reason or offer.disabled) for offer in offers]
-    for offer, action in zip(offers, actions, strict=True):
-        action.diagnostics = _mended(snapshot, offer, params.context.diagnostics)
+        return [_command(entry, snapshot) for entry in chosen if not entry.disabled]
+    actions = [_action(session, entry, snapshot, reason or entry.disabled) for entry in chosen]
+    for entry, action in zip(chosen, actions, strict=True):
+        action.diagnostics = _mended(snapshot, entry, params.context.diagnostics)
     return [*actions]
 
 
-def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
-    """Yield what fits a cursor or selection; it parses the document."""
-    if broken := broken_at(snapshot, pointer):
-        yield _Offer(
-            title=f"repair the syntax error: {broken.message}",
-            command=REPAIR,
-            spans=(broken.block,),
-            kind=REPAIR_KIND,
-            order=Order(instruction=MEND.format(broken.told(snapshot.text)), mends=True),
-            is_exact=True,
-            disabled=rewrite_refusal(snapshot.text, broken.block),
-            mended=broken.span,
-        )
-    hole = hole_at(snapshot, pointer)
-    if hole:
-        yield _Offer(title=f"fill this hole: {hole.what}", command=FILL, spans=(hole.span,))
-    else:
-        title = "fill the selection" if len(pointer) else "fill here"
-        yield _Offer(title=title, command=FILL, spans=(pointer,))
-    if title := offer_for_all(holes_of(snapshot)):
-        yield _Offer(title=title, command=FILL_ALL, spans=every_hole(snapshot))
-    target = hole.span if hole else select(snapshot.text, snapshot.language, pointer)
-    yield _Offer(
-        title="rewrite with instruction…",
-        command=REWRITE,
-        spans=(pointer,),
-        asks=True,
-        disabled=rewrite_refusal(snapshot.text, target),
-    )
-    if not len(pointer):
-        target = definition_around(snapshot.text, snapshot.language, pointer)
-    reason = rewrite_refusal(snapshot.text, target) if target else NO_DEFINITION
-    for rewrite in REWRITES:
-        if rewrite.suits(snapshot.language):
-            yield _Offer(
-                title=rewrite.title,
-                command=REWRITE,
-                spans=(target or pointer,),
-                kind=f"{KIND}.{rewrite.kind}",
-                order=Order(instruction=rewrite.instruction),
-                disabled=reason,
-            )
-
-
-def _of_last_edit(session: Session, snapshot: Snapshot) -> Iterator[_Offer]:
-    spans, rolls = session.offers.doubts(snapshot.uri)
-    if spans:
-        words = ", ".join(f"`{span.of(snapshot.text)}`" for span in spans)
-        yield _Offer(
-            title=f"roll again what the model was unsure of: {words}",
-            command=REROLL,
-            spans=spans,
-            kind=REROLL_KIND,
-            order=Order(rolls=rolls),
-            is_exact=True,
-        )
-
-
 def _mended(
-    snapshot: Snapshot, offer: _Offer, diagnostics: Sequence[lsp.Diagnostic]
+    snapshot: Snapshot, entry: Entry, diagnostics: Sequence[lsp.Diagnostic]
 ) -> list[lsp.Diagnostic] | None:
-    """Return the diagnostics on the lines of the syntax error that an offer is for."""
-    if offer.mended is None:
+    """Return the diagnostics on the lines of the syntax error that an entry is for."""
+    if entry.mended is None:
         return None
     lines = snapshot.positions.lines
-    first, last = lines.line_at(offer.mended.start), lines.line_at(offer.mended.end)
+    first, last = lines.line_at(entry.mended.start), lines.line_at(entry.mended.end)
     return [d for d in diagnostics if first <= d.range.end.line and d.range.start.line <= last]
 
 
 def _action(
-    session: Session, offer: _Offer, snapshot: Snapshot, disabled: str | None
+    session: Session, entry: Entry, snapshot: Snapshot, disabled: str | None
 ) -> lsp.CodeAction:
-    action = lsp.CodeAction(f"Diffill: {offer.title}", kind=offer.kind)
+    action = lsp.CodeAction(f"Diffill: {entry.title}", kind=entry.kind)
     if disabled:
         action.disabled = lsp.CodeActionDisabled(disabled)
         return action
     if session.capabilities.generated_tag:
         action.tags = [lsp.CodeActionTag.LlmGenerated]
-    if session.capabilities.lazy_edits and not offer.asks:
+    if session.capabilities.lazy_edits and not entry.asks and not entry.uris:
         action.data = {
             "uri": snapshot.uri,
             "revision": snapshot.revision,
-            "spans": [[span.start, span.end] for span in offer.spans],
-            "order": asdict(offer.order),
-            "exact": offer.is_exact,
+            "spans": [[span.start, span.end] for span in entry.spans],
+            "order": asdict(entry.order),
+            "exact": entry.is_exact,
         }
     else:
         # Some clients never resolve an action (eglot 1.9, ALE 3.3). To send them the edit at once
         # would run the model at every cursor move; a command runs when the action is picked, and
         # all clients can run one. It also runs where LSP itself cannot: it cannot ask for text, so
         # the client adds the instruction before it sends the command.
-        action.command = _command(offer, snapshot)
+        action.command = _command(entry, snapshot)
     return action
 
 
-def _command(offer: _Offer, snapshot: Snapshot) -> lsp.Command:
+def _command(entry: Entry, snapshot: Snapshot) -> lsp.Command:
     argument: dict[str, object] = {"uri": snapshot.uri, "version": snapshot.version}
-    if offer.command not in (FILL_ALL, REROLL):
-        argument["range"] = snapshot.positions.range(offer.mended or offer.spans[0])
-    if offer.command == REWRITE and offer.order.instruction:
-        argument["instruction"] = offer.order.instruction
-    return lsp.Command(f"Diffill: {offer.title}", offer.command, arguments=[argument])
+    if entry.uris:
+        argument = {"uris": [*entry.uris]}
+    if entry.command not in (FILL_ALL, REROLL):
+        argument["range"] = snapshot.positions.range(entry.mended or entry.spans[0])
+    if entry.command == REWRITE and entry.order.instruction:
+        argument["instruction"] = entry.order.instruction
+    return lsp.Command(f"Diffill: {entry.title}", entry.command, arguments=[argument])
 
 
 async def _resolved(
