@@ -65,6 +65,19 @@ def read_target(session: Session, arguments: Sequence[Any] | None, keys: frozens
     return Target(snapshots, pointers, instruction, name, apply)
 
 
+def read_uri(arguments: Sequence[Any] | None) -> str:
+    """Return the document that a command's one argument names, open or not.
+
+    Raises:
+        InvalidParams: if it names none.
+    """
+    match arguments:
+        case [{"uri": str(uri)}]:
+            return uri
+        case _:
+            raise InvalidParams("one object with the key uri is expected")
+
+
 def _uris(given: dict[str, Any]) -> list[str]:
     one, many = given.get("uri"), given.get("uris")
     if many is None:

@@ -34,6 +34,8 @@ The commands, each with one object as its argument:
                       change nothing; the result lists the definitions of other files that the
                       model is shown for the place, the most useful first:
                       [{"path", "names": [str], "reason", "text"}]
+    diffill.accepted  {"uri"}
+                      what an inline completion has as its `command`: it was accepted
 Without `version` the document is meant as it is now. The edit arrives as `workspace/applyEdit`, and
 the result is null once it is applied. With `"apply": false` nothing is applied; the result is
     {"edit": WorkspaceEdit | null, "reason": str | null, "stats": {...}}

@@ -90,6 +90,11 @@ class Offers:
             else:
                 self._open[key] = self._moved(offer, today)
 
+    def accept(self, kind: Kind, uri: str) -> None:
+        """Take the client's word for it that a proposal was accepted, if it is still open."""
+        if self._open.pop(_key(kind, uri), None):
+            self._metrics.count(kind, Event.ACCEPTED)
+
     def doubts(self, uri: str) -> tuple[tuple[Span, ...], int]:
         """Return what is left of the doubtful parts of a document's last edit, where they are now.
 

@@ -16,10 +16,12 @@ from lsp_server.arguments import (
     SOMEWHERE,
     Target,
     read_target,
+    read_uri,
 )
 from lsp_server.context import chosen_for
 from lsp_server.drafts import Draft, Order, draft
 from lsp_server.failures import InvalidParams, Refused
+from lsp_server.metrics import Kind
 from lsp_server.places import Places, broken_near, every_hole, exactly, pointed_at
 from lsp_server.refusals import refusal
 from lsp_server.rewrites import MEND
@@ -32,6 +34,9 @@ REWRITE = "diffill.rewrite"
 REPAIR = "diffill.repair"
 REROLL = "diffill.reroll"
 CONTEXT = "diffill.context"
+ACCEPTED = "diffill.accepted"
+
+Command = Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object] | None]
 
 CANNOT_APPLY = "this editor does not let a language server apply an edit"
 NO_CHANGE = "Diffill proposes to leave the text as it is"
@@ -86,17 +91,23 @@ def context(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[obj
     return _context(session, read_target(session, params.arguments, AT_ONE_PLACE))
 
 
-COMMANDS: dict[str, Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object]]] = {
+def accepted(session: Session, params: lsp.ExecuteCommandParams) -> None:
+    """Take note that the completion shown last in a document was accepted."""
+    session.offers.accept(Kind.COMPLETION, read_uri(params.arguments))
+
+
+COMMANDS: dict[str, Command] = {
     FILL: fill,
     FILL_ALL: fill_all,
     REWRITE: rewrite,
     REPAIR: repair,
     REROLL: reroll,
     CONTEXT: context,
+    ACCEPTED: accepted,
 }
 
 
-def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object] | None:
     """Run the command a client names."""
     command = COMMANDS.get(params.command)
     if command is None:

@@ -21,6 +21,7 @@ from grammars.span import Replacement, Span, apply
 from lsp_server.context import context_of
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
+from lsp_server.features.commands import ACCEPTED
 from lsp_server.metrics import Event, Kind, counted
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
@@ -76,7 +77,12 @@ async def _completed(
         changes = ((Replacement(place, cursor.chosen + text),) for text in shown)
         session.offers.show(Kind.COMPLETION, today, changes)
     where = today.positions.range(place)
-    items = [lsp.InlineCompletionItem(cursor.chosen + text, range=where) for text in texts]
+    # For editors that change what they insert, so that the document tells nothing.
+    accepted = lsp.Command("Diffill: accepted", ACCEPTED, arguments=[{"uri": snapshot.uri}])
+    items = [
+        lsp.InlineCompletionItem(cursor.chosen + text, range=where, command=accepted)
+        for text in texts
+    ]
     return lsp.InlineCompletionList(items if invoked else items[:1]) if items else None
 
 

@@ -18,7 +18,7 @@ async def test_initialize_shutdown_exit():
         assert capabilities["textDocumentSync"]["openClose"] is True
         assert capabilities["textDocumentSync"]["change"] == 2
         commands = capabilities["executeCommandProvider"]["commands"]
-        names = ["context", "fill", "fillAll", "repair", "reroll", "rewrite"]
+        names = ["accepted", "context", "fill", "fillAll", "repair", "reroll", "rewrite"]
         assert sorted(commands) == [f"diffill.{name}" for name in names]
         assert (await client.call("shutdown"))["result"] is None
         late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
