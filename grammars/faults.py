@@ -6,11 +6,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from grammars.languages import language
 from grammars.lines import LineIndex
 from grammars.python_source import MAX_CHARS, CompileFault, compile_fault
 from grammars.span import Span
-from grammars.syntax import SyntaxFault, SyntaxTree
+from grammars.syntax import SyntaxFault, tree_of
 
 # An error over more lines than this says nothing of where it is.
 _MAX_LINES = 12
@@ -35,13 +34,14 @@ class BrokenLines:
         return f"`{line}`: {self.message}"
 
 
-def broken_lines(text: str, language_id: str) -> list[BrokenLines]:
-    """Return the syntax errors of a text, each by its lines; nothing without a grammar.
+def broken_lines(text: str, language_id: str, *, strictly: bool = True) -> list[BrokenLines]:
+    """Return the syntax errors of a text, each by its lines.
 
-    Raises:
-        ParseTimeout: if it takes too long to parse.
+    Nothing without a grammar, or if it takes too long to parse. Of errors that Python finds where
+    the grammar finds none, nothing unless `strictly`: its compiler holds the interpreter's lock.
     """
-    faults, refused = _faults(text, language_id)
+    faults = _faults(text, language_id)
+    refused = _refused(text, language_id) if faults or strictly else None
     lines = LineIndex(text)
     found: list[tuple[Span, str]] = []
     if refused:  # Python's compiler names the very line, and is stricter than the grammar
@@ -57,17 +57,13 @@ def broken_lines(text: str, language_id: str) -> list[BrokenLines]:
 
 
 def is_mended(text: str, new: str, language_id: str) -> bool:
-    """Tell whether an edit, from one text to the other, mends a syntax error and does no more.
-
-    Raises:
-        ParseTimeout: if a text takes too long to parse.
-    """
+    """Tell whether an edit, from one text to the other, mends a syntax error and does no more."""
     old_lines, new_lines = (Counter(t.split("\n")) for t in (text, new))
     changes = ((old_lines - new_lines).total(), (new_lines - old_lines).total())
     if max(changes) > _MAX_LINES_CHANGED:
         return False
-    before, refused = _faults(text, language_id)
-    after, still_refused = _faults(new, language_id)
+    before, after = (_faults(t, language_id) for t in (text, new))
+    refused, still_refused = (_refused(t, language_id) for t in (text, new))
     if refused and still_refused is None:
         return len(after) <= len(before)
     if refused == still_refused is not None:
@@ -75,11 +71,14 @@ def is_mended(text: str, new: str, language_id: str) -> bool:
     return len(after) < len(before)
 
 
-def _faults(text: str, language_id: str) -> tuple[list[SyntaxFault], CompileFault | None]:
-    known = language(language_id)
-    faults = SyntaxTree.parse(text, known).faults() if known else []
+def _faults(text: str, language_id: str) -> list[SyntaxFault]:
+    tree = tree_of(text, language_id)
+    return tree.faults() if tree else []
+
+
+def _refused(text: str, language_id: str) -> CompileFault | None:
     is_python = language_id == "python" and len(text) <= MAX_CHARS
-    return faults, compile_fault(text) if is_python else None
+    return compile_fault(text) if is_python else None
 
 
 def _meet(one: Span, other: Span) -> bool:

@@ -42,9 +42,12 @@ class Entry:
     mended: Span | None = None  # the lines of the syntax error that it is for
 
 
-def entries(snapshot: Snapshot, pointer: Span) -> Iterator[Entry]:
-    """Yield what fits a cursor or selection; it parses the document."""
-    if broken := broken_at(snapshot, pointer):
+def entries(snapshot: Snapshot, pointer: Span, *, is_diagnosed: bool) -> Iterator[Entry]:
+    """Yield what fits a cursor or selection; it parses the document.
+
+    `is_diagnosed` says that the client knows of something wrong there.
+    """
+    if broken := broken_at(snapshot, pointer, strictly=is_diagnosed):
         yield Entry(
             title=f"repair the syntax error: {broken.message}",
             command=REPAIR,

@@ -8,7 +8,6 @@ from grammars.faults import BrokenLines, broken_lines
 from grammars.holes import Hole, find_holes
 from grammars.selection import select
 from grammars.span import Span
-from grammars.syntax import ParseTimeout
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Refused
 
@@ -63,9 +62,10 @@ def exactly(spans: Sequence[Span]) -> Places:
     return lambda _snapshot: tuple(spans)
 
 
-def broken_at(snapshot: Snapshot, pointer: Span) -> BrokenLines | None:
-    """Return the syntax error on the lines of a selection or cursor; it parses the document."""
-    return next((b for b in _broken(snapshot) if _on_its_lines(snapshot, b, pointer)), None)
+def broken_at(snapshot: Snapshot, pointer: Span, *, strictly: bool = True) -> BrokenLines | None:
+    """Return the syntax error on the lines of a selection or cursor; `broken_lines` says more."""
+    found = broken_lines(snapshot.text, snapshot.language, strictly=strictly)
+    return next((broken for broken in found if _on_its_lines(snapshot, broken, pointer)), None)
 
 
 def broken_near(snapshot: Snapshot, pointer: Span) -> BrokenLines:
@@ -74,17 +74,10 @@ def broken_near(snapshot: Snapshot, pointer: Span) -> BrokenLines:
     Raises:
         Refused: if it has none.
     """
-    found = broken_at(snapshot, pointer) or next(iter(_broken(snapshot)), None)
-    if found is None:
+    found = broken_lines(snapshot.text, snapshot.language)
+    if not found:
         raise Refused("the file has no syntax error that Diffill knows of")
-    return found
-
-
-def _broken(snapshot: Snapshot) -> list[BrokenLines]:
-    try:
-        return broken_lines(snapshot.text, snapshot.language)
-    except ParseTimeout:
-        return []
+    return broken_at(snapshot, pointer) or found[0]
 
 
 def _on_its_lines(snapshot: Snapshot, broken: BrokenLines, pointer: Span) -> bool:

@@ -75,9 +75,12 @@ def candidates(subject: Subject, project: Project) -> list[Chosen]:
 
     It reads files and parses them: to be called in a thread.
     """
+    sources = [*islice(_sources(subject, project), MAX_FILES)]
+    if not sources:
+        return []
     used, near = _names(subject)
     ranked: list[tuple[tuple[int, int, int], Chosen]] = []
-    for number, source in enumerate(islice(_sources(subject, project), MAX_FILES)):
+    for number, source in enumerate(sources):
         definitions = outline(source.text, _language(source.path, subject))
         wanted = _wanted(source, definitions)
         for place, definition in enumerate(definitions):

@@ -15,7 +15,6 @@ from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnava
 from engine.protocol import EditRequest, EditResult
 from grammars.faults import is_mended
 from grammars.span import Replacement, Span, apply
-from grammars.syntax import ParseTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +116,8 @@ class Editing:
 
 def _mending(text: str, here: Place, outcome: SpanOutcome, language_id: str) -> SpanOutcome:
     """Refuse an edit that leaves as many syntax errors as there were."""
-    try:
-        mended = is_mended(text, apply(text, [Replacement(here.span, outcome.text)]), language_id)
-    except ParseTimeout:
-        mended = False
-    if mended:
+    new = apply(text, [Replacement(here.span, outcome.text)])
+    if is_mended(text, new, language_id):
         return outcome
     return replace(outcome, status=SpanStatus.INVALID, reasons=("the syntax error is still there",))
 

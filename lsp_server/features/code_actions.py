@@ -72,7 +72,7 @@ async def _offered(
     opened = session.documents.all()
 
     def found() -> list[Entry]:
-        here = entries(snapshot, pointer)
+        here = entries(snapshot, pointer, is_diagnosed=bool(params.context.diagnostics))
         # A resolved edit is one document's; that of several is a command's.
         others = opened if able.apply_edit or able.frames else []
         return [*here, *in_open_files(snapshot, others, session.settings)]
