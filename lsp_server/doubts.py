@@ -19,15 +19,11 @@ class Sureness:
     """Keeps the newest frame of every draft of an edit."""
 
     def __init__(self) -> None:
-        self._drafts: dict[int, list[tuple[FrameToken, ...]]] = {}
+        self._drafts: dict[int, dict[int, tuple[FrameToken, ...]]] = {}
 
     def on_frame(self, frame: Frame) -> None:
-        """Take in a frame; one with fewer tokens than the last begins another draft."""
-        drafts = self._drafts.setdefault(frame.span, [])
-        if drafts and len(frame.tokens) >= len(drafts[-1]):
-            drafts[-1] = frame.tokens
-        else:
-            drafts.append(frame.tokens)
+        """Take in a frame in place of the one before it."""
+        self._drafts.setdefault(frame.span, {})[frame.draft] = frame.tokens
 
     def doubts(self, span: int, text: str, start: int) -> list[Span]:
         """Return the words of a span's new text that the model was least sure of, in order.
@@ -35,7 +31,7 @@ class Sureness:
         `start` is where the text stands. The text is a draft's, but for blanks and for what was cut
         off at its end; of a text that is no draft's nothing is known.
         """
-        for tokens in reversed(self._drafts.get(span, [])):
+        for tokens in reversed(self._drafts.get(span, {}).values()):
             if sure := _aligned(text, tokens):
                 doubtful = {
                     Span(start + a, start + b): min(sure[a:b])

@@ -11,7 +11,7 @@ from lsp_server.arguments import MAX_FILES
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order
 from lsp_server.features.commands import FILL, FILL_ALL, REPAIR, REROLL, REWRITE
-from lsp_server.places import broken_at, every_hole, hole_at, holes_of, offer_for_all
+from lsp_server.places import broken_at, every_hole, hole_at, holes_of, holes_within, offer_for_all
 from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.rewrites import MEND, REWRITES
 from lsp_server.session import Session
@@ -62,6 +62,13 @@ def entries(snapshot: Snapshot, pointer: Span, *, is_diagnosed: bool) -> Iterato
     if hole:
         yield Entry(title=f"fill this hole: {hole.what}", command=FILL, spans=(hole.span,))
     else:
+        # Emacs' eglot selects the expression at point, which may be all of a function.
+        if inside := holes_within(snapshot, pointer):
+            first, *others = inside
+            title = f"fill this hole: {first.what}"
+            if others:
+                title = f"fill the {len(inside)} holes selected"
+            yield Entry(title=title, command=FILL, spans=tuple(hole.span for hole in inside))
         title = "fill the selection" if len(pointer) else "fill here"
         yield Entry(title=title, command=FILL, spans=(pointer,))
     if title := offer_for_all(holes_of(snapshot)):

@@ -136,7 +136,9 @@ def _command(entry: Entry, snapshot: Snapshot) -> lsp.Command:
     if entry.uris:
         argument = {"uris": [*entry.uris]}
     if entry.command not in (FILL_ALL, REROLL):
-        argument["range"] = snapshot.positions.range(entry.mended or entry.spans[0])
+        spans = [entry.mended] if entry.mended else entry.spans
+        ranges = [snapshot.positions.range(span) for span in spans]
+        argument |= {"range": ranges[0]} if len(ranges) == 1 else {"ranges": ranges}
     if entry.command == REWRITE and entry.order.instruction:
         argument["instruction"] = entry.order.instruction
     return lsp.Command(f"Diffill: {entry.title}", entry.command, arguments=[argument])

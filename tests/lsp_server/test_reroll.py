@@ -11,8 +11,9 @@ from engine.protocol import Frame, FrameToken, TokenState
 from lsp_server.doubts import MAX_DOUBTS, Sureness
 
 
-def frame(tokens, span=0):
-    return Frame(span, 1, tuple(FrameToken(t, TokenState.COMMITTED, p) for t, p in tokens))
+def frame(tokens, draft=0):
+    made = tuple(FrameToken(t, TokenState.COMMITTED, p) for t, p in tokens)
+    return Frame(0, 1, made, draft)
 
 
 def doubts(text, *frames, span=0, start=0):
@@ -46,8 +47,11 @@ def test_of_another_text_nothing_is_known():
 
 def test_the_draft_that_was_taken_counts_though_another_came_after_it():
     other = [("x", 0.1)]
-    assert doubts("return prices[0]", frame(SURE[:2]), frame(SURE), frame(other)) == ["prices", "0"]
-    assert doubts("x", frame(SURE), frame(other)) == ["x"]
+    assert doubts("return prices[0]", frame(SURE[:2]), frame(SURE), frame(other, draft=1)) == [
+        "prices",
+        "0",
+    ]
+    assert doubts("x", frame(SURE), frame(other, draft=1)) == ["x"]
 
 
 def test_there_are_few():
