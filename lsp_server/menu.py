@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from grammars.selection import definition_around, select
 from grammars.span import Span
-from lsp_server.arguments import MAX_FILES
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order
 from lsp_server.features.commands import FILL, FILL_ALL, REPAIR, REROLL, REWRITE
@@ -23,6 +22,8 @@ REPAIR_KIND = "quickfix.diffill"
 KINDS = (KIND, REPAIR_KIND, REROLL_KIND, *(f"{KIND}.{rewrite.kind}" for rewrite in REWRITES))
 
 NO_DEFINITION = "select code, or put the cursor in a function or class"
+# Open files that are looked into for more holes: each is parsed, at every change of one of them.
+_MAX_OTHERS = 8
 _FILLING = Order()
 
 
@@ -114,14 +115,14 @@ def of_last_edit(session: Session, snapshot: Snapshot) -> Iterator[Entry]:
 def in_open_files(
     snapshot: Snapshot, opened: Sequence[Snapshot], settings: Settings
 ) -> Iterator[Entry]:
-    """Yield what can be done in all open documents, this one first; it parses them."""
+    """Yield what can be done in several open documents, this one first; it parses them."""
     if not holes_of(snapshot):
         return
-    others = [s for s in opened if s.uri != snapshot.uri and not refusal(s, settings)]
-    if uris := tuple(s.uri for s in others if holes_of(s)):
+    others = [s for s in opened if s.uri != snapshot.uri][:_MAX_OTHERS]
+    if uris := tuple(s.uri for s in others if not refusal(s, settings) and holes_of(s)):
         yield Entry(
             title=f"fill all holes of {len(uris) + 1} open files",
             command=FILL_ALL,
             spans=(),
-            uris=(snapshot.uri, *uris)[:MAX_FILES],
+            uris=(snapshot.uri, *uris),
         )

@@ -40,7 +40,10 @@ def code_actions(
     session: Session, params: lsp.CodeActionParams
 ) -> Awaitable[list[lsp.CodeAction | lsp.Command]]:
     """Offer what can be done at a range; no model runs, for editors ask at every cursor move."""
-    return _offered(session, session.documents.get(params.text_document.uri), params)
+    snapshot = session.documents.get(params.text_document.uri)
+    # Now: what it tells of is where the document is at this moment.
+    about_last_edit = [*of_last_edit(session, snapshot)]
+    return _offered(session, snapshot, params, about_last_edit)
 
 
 def resolve(session: Session, action: lsp.CodeAction) -> Awaitable[lsp.CodeAction] | lsp.CodeAction:
@@ -59,7 +62,10 @@ def resolve(session: Session, action: lsp.CodeAction) -> Awaitable[lsp.CodeActio
 
 
 async def _offered(
-    session: Session, snapshot: Snapshot, params: lsp.CodeActionParams
+    session: Session,
+    snapshot: Snapshot,
+    params: lsp.CodeActionParams,
+    about_last_edit: list[Entry],
 ) -> list[lsp.CodeAction | lsp.Command]:
     able = session.capabilities
     wanted = partial(_wanted, params.context.only)
@@ -80,7 +86,7 @@ async def _offered(
     # Off the loop: the first parse of a large file takes tens of milliseconds.
     chosen = [Entry(title="fill", command=FILL, spans=(pointer,))]
     if not reason:
-        chosen = [*await asyncio.to_thread(found), *of_last_edit(session, snapshot)]
+        chosen = [*await asyncio.to_thread(found), *about_last_edit]
     if not able.instruction_prompt:
         chosen = [entry for entry in chosen if not entry.asks]
     if not able.disabled_actions:
