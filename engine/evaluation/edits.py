@@ -4,7 +4,7 @@ They are TOML, so that they can be read: a file a category, a table `[[dev]]` or
 for those an engine is tuned on and those it is not. Fields, all of them text:
 
     id, instruction, before    `before` is the whole file
-    symbol or lines            what is rewritten: a definition's name, or lines "2-5"; else all of it
+    symbol or lines            what is rewritten: a definition's name, or lines "2-5"; else all
     after                      the new text of that place
     test                       Python that fails unless the edit was made
     language                   LSP language id; "python" if left out
@@ -23,16 +23,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.errors import ConfigError
+from engine.evaluation.modes import HALVES
 from grammars.languages import language
 from grammars.lines import LineIndex
 from grammars.span import Replacement, Span, apply
 from grammars.symbols import find_symbol
 
-HALVES = ("dev", "held")
-
 _FIELDS = ("id", "instruction", "before", "after", "test")
 _OPTIONAL = ("symbol", "lines", "language")
-_NAMES = '''
+_NAMES = """
 import ast, re
 CODE = " ".join(SOURCE.split())  # white space does not matter
 def nodes(*kinds):
@@ -43,7 +42,7 @@ def raises(error, function, *args, **options):
     except error as caught:
         return str(caught) or repr(caught)
     return ""
-'''
+"""
 
 
 @dataclass(frozen=True, slots=True)
