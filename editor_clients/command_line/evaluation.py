@@ -1,4 +1,4 @@
-"""`diffill eval`: measure fills and rewrites, in a process of its own: torch stays out of this one."""
+"""`diffill eval`: measure edits, in a process of its own, for torch stays out of this one."""
 
 from __future__ import annotations
 

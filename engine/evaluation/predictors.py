@@ -102,7 +102,8 @@ class Predictors:
             if self.raw:
                 text, offered = self._first_rewrite(request, control), True
             else:
-                best = Editor(self.model, self.tokenizer, self.family).edit(request, control).best
+                editor = Editor(self.model, self.tokenizer, self.family, context_mb=0)
+                best = editor.edit(request, control).best
                 text, offered = best.replacements[0].text, best.verdict.ok
         except DeadlineExceeded:
             text, offered = "", False
@@ -116,7 +117,7 @@ class Predictors:
         shape = HoleShape(
             request.text[: span.start], request.text[span.end :], span.of(request.text)
         )
-        rewriter = Rewriter(self.model, self.tokenizer, self.family)
+        rewriter = Rewriter(self.model, self.tokenizer, self.family, self._nothing_kept)
         effort = EFFORTS[self.effort]
         assert request.instruction
         tries = rewriter.tries(

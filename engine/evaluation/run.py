@@ -92,7 +92,7 @@ def evaluate(args: Namespace) -> str:
     found = [records.find(run, c.digest, c.set, c.id, mode) for c, mode in jobs]
     drafts = "first drafts" if args.raw else "as in the editor"
     title = (
-        f"{local.entry.name}, adapter {settings['adapter'][:12]}, effort {args.effort}, {drafts}, "
+        f"{local.entry.name}, adapter {digest[:12]}, effort {args.effort}, {drafts}, "
         f"seed {args.seed}"
     )
     text = markdown(title, [record for record in found if record], FIXED_TOKENS)

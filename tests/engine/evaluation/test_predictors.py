@@ -16,7 +16,7 @@ def predictors(tmp_path):
         if adapted:
             tensors = tiny.adapter_tensors(model.config)
             load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
-        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, raw)
+        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, 60.0, raw)
 
     return make
 
