@@ -62,10 +62,11 @@ def evaluate(args: Namespace) -> str:
     modes = args.mode or (MODES if adapter else CAUSAL[:1])
     deadline_s = float(args.deadline or EFFORTS[Effort(args.effort)].deadline_s)
     records = Records(args.out / "predictions.jsonl")
+    digest = _digest(adapter) if adapter else "none"
     settings = {
         "model": local.entry.name,
         "file": local.entry.sha256 or str(local.path),
-        "adapter": _digest(adapter) if adapter else "none",
+        "adapter": digest,
         "effort": args.effort,
         "deadline": deadline_s,
         "raw": args.raw,
