@@ -21,10 +21,12 @@ from engine.tokenizer import Tokenizer
 from grammars.holes import is_unwritten
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
+from grammars.symbols import defines
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
+LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -148,6 +150,8 @@ class Editor:
                 verdict = NO_CHANGE
             elif request.instruction is None and _leaves_a_hole(request, made, replacement):
                 verdict = UNWRITTEN
+            elif request.instruction is not None and _loses_definition(request, made, replacement):
+                verdict = LOST
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
@@ -162,6 +166,18 @@ def _leaves_a_hole(
     edits = [*made, replacement]
     places = dict(landed(edits))
     return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+
+
+def _loses_definition(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> bool:
+    """Tell whether a rewrite leaves none of the definitions it was given."""
+    if not defines(request.text, request.language, replacement.span):
+        return False
+    edits = [*made, replacement]
+    return not defines(
+        apply(request.text, edits), request.language, dict(landed(edits))[replacement.span]
+    )
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:
