@@ -6,20 +6,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
+from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
-from engine.family import InPlace, Layout
-from engine.fill import Draft
-from engine.in_place import filler_of
-from engine.model import Transformer
-from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
-from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
-from engine.tokenizer import Tokenizer
+from engine.tries import Draft, FillsHoles, Rewrites
 from grammars.holes import is_unwritten
-from grammars.lines import line_end, with_line_end
+from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
 from grammars.symbols import defines
 from grammars.validation import Verdict, validate
@@ -40,24 +34,13 @@ class _Judged:
 
 
 class Editor:
-    """A loaded model that edits text; between requests it keeps encoded contexts, nothing else."""
+    """A model, here or elsewhere, that edits text; it keeps no request in mind.
 
-    def __init__(
-        self,
-        model: Transformer,
-        tokenizer: Tokenizer,
-        family: Layout,
-        decoding: Decoding = Decoding.SEQUENTIAL,
-        *,
-        context_mb: int = DEFAULT_MB,
-    ) -> None:
-        if decoding is Decoding.PARALLEL and not model.has_adapter:
-            raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-        contexts = PrefixCache(model, context_mb)
-        self._filler = filler_of(model, tokenizer, family, decoding, contexts)
-        self._rewriter = None  # no chat form is known of those that fill in place
-        if not isinstance(family, InPlace):
-            self._rewriter = Rewriter(model, tokenizer, family, contexts)
+    Torch-free: `engine.loading.editor_on` makes one of a loaded model.
+    """
+
+    def __init__(self, filler: FillsHoles, rewriter: Rewrites | None = None) -> None:
+        self._filler, self._rewriter = filler, rewriter
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span, from the top; each sees the new text of those above it.
@@ -84,7 +67,8 @@ class Editor:
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
-        return EditResult(tuple(candidates), stats)
+        explanation = control.explanation if request.explain else None
+        return EditResult(tuple(candidates), stats, control.is_cut, explanation)
 
     def _candidates(
         self,
@@ -110,12 +94,15 @@ class Editor:
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
-                    found.setdefault(judged.replacement.text, judged)
+                    text = judged.replacement.text
+                    control.judged(text, judged.verdict, draft.score, draft.tokens)
+                    found.setdefault(text, judged)
                 if sum(j.verdict.ok for j in found.values()) >= wanted:
                     break
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
+            control.is_cut = True
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(
@@ -155,7 +142,7 @@ class Editor:
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
-            if verdict.ok:
+            if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
 
 
@@ -163,9 +150,15 @@ def _leaves_a_hole(
     request: EditRequest, made: Sequence[Replacement], replacement: Replacement
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
-    edits = [*made, replacement]
-    places = dict(landed(edits))
-    return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+    span, text = replacement.span, replacement.text
+
+    def is_hole(text: str) -> bool:
+        edits = [*made, Replacement(span, text)]
+        place = dict(landed(edits))[span]
+        return is_unwritten(apply(request.text, edits), place, request.language)
+
+    # A placeholder moved out of its function, below the docstring, is one as well.
+    return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
 
 
 def _loses_definition(

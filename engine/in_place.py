@@ -19,12 +19,13 @@ from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.errors import ConfigError
 from engine.family import InPlace, Layout
-from engine.fill import Draft, Filler
+from engine.fill import Filler
 from engine.frames import show_step
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 # The lengths tried where the model cannot tell the hole's end.
 _LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
@@ -104,12 +105,16 @@ class InPlaceFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
+        decode = self._tokenizer.decode
+        control.see(decode(prefix), decode(suffix), len(before) + len(suffix))
         denoiser = self.denoiser(before, suffix)
         if self._end is not None:
             length = min(_FIRST_LENGTH, max_tokens)
+            control.begin_draft(f"a canvas of {length} tokens that may grow")
             yield self._denoised(denoiser, shape, effort, length, max_tokens, control)
             return
         for length in self._lengths(denoiser, max_tokens, control):
+            control.begin_draft(f"a canvas of {length} tokens")
             yield self._denoised(denoiser, shape, effort, length, length, control)
 
     def blank(self, length: int) -> Canvas:

@@ -17,9 +17,12 @@ from engine.config import Decoding
 from engine.edit import Editor
 from engine.errors import CheckpointError, ConfigError
 from engine.families import family_of
+from engine.family import InPlace, Layout
 from engine.folder import CheckpointFolder
+from engine.in_place import filler_of
 from engine.model import Transformer
-from engine.prefix_cache import DEFAULT_MB
+from engine.prefix_cache import DEFAULT_MB, PrefixCache
+from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
 
@@ -43,10 +46,11 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    return Editor(
+    family = local.entry.family
+    return editor_on(
         transformer,
         tokenizer,
-        local.entry.family,
+        family,
         decoding or Decoding.SEQUENTIAL,
         context_mb=context_mb(),
     )
@@ -60,6 +64,28 @@ def context_mb() -> int:
     if not text.isdecimal():
         raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
     return int(text)
+
+
+def editor_on(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    family: Layout,
+    decoding: Decoding = Decoding.SEQUENTIAL,
+    *,
+    context_mb: int = DEFAULT_MB,
+) -> Editor:
+    """Return what edits with a loaded model; it keeps the contexts of its last requests.
+
+    Raises:
+        ConfigError: if the decoding needs an adapter, and there is none.
+    """
+    if decoding is Decoding.PARALLEL and not model.has_adapter:
+        raise ConfigError("decoding is parallel, which needs an adapter: there is none")
+    contexts = PrefixCache(model, context_mb)
+    filler = filler_of(model, tokenizer, family, decoding, contexts)
+    if isinstance(family, InPlace):  # no chat form is known of these
+        return Editor(filler)
+    return Editor(filler, Rewriter(model, tokenizer, family, contexts))
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:

@@ -185,6 +185,8 @@ class Transformer:
         """
         if mask is not None:  # repeated as the queries of one key head are, see Layer
             mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
+            # As what is added to the scores: made once here, not in every layer.
+            mask = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)
         cos, sin = self._cos[positions], self._sin[positions]
         for layer, past in zip(self.layers, pasts, strict=True):
             x = layer(x, cos, sin, mask, past, adapted)

@@ -21,12 +21,12 @@ from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
-from engine.fill import Draft
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 from grammars.lines import indentation
 
 _SYSTEM = (
@@ -56,6 +56,10 @@ class _Answer:
     def doubts(self) -> list[int]:
         """Return its positions, the one whose second choice was likeliest first."""
         return sorted(range(len(self.ids)), key=lambda i: -self.seconds[i][1])
+
+    def branch(self, lead: list[int], at: int) -> list[int]:
+        """Return the tokens up to a position and the second choice there, behind the lead."""
+        return [*lead, *self.ids[:at], self.seconds[at][0]]
 
     def likelihood(self, branch: int | None = None) -> float:
         """Return the log-probability of all of it, or up to the second choice at a position."""
@@ -108,7 +112,10 @@ class Rewriter:
                 f"the model holds {limit:,}"
             )
 
-        def answer(prompt: list[int], head: list[int], pick: Pick = greedy) -> _Answer:
+        control.see(self._tokenizer.decode(first), "", len(first))
+
+        def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
+            control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
             return self._answer(cache, prompt, head, OldTextDraft(old_ids), pick, control)
 
@@ -116,19 +123,20 @@ class Rewriter:
             score = sum(made.scores) / max(1, len(made.scores))
             return Draft(region.read(made.text), len(made.ids), score)
 
-        made = answer(first, lead)
+        made = answer(first, lead, "the likeliest tokens")
         yield (told := draft(made))
         if told.text == shape.old:
             others = [
                 (made.likelihood(at) + other.likelihood(), draft(other))
                 for at in made.doubts()[:_BRANCHES]
-                for other in [answer(first, [*lead, *made.ids[:at], made.seconds[at][0]])]
+                for other in [answer(first, made.branch(lead, at), "a second choice")]
             ]
             others = [other for other in others if _differs(other[1].text, shape.old)]
             yield from (other for _, other in sorted(others, key=lambda o: -o[0]))
-        yield draft(answer(second, lead))
-        for number in itertools.count():
-            yield draft(answer(first, lead, sampler(_TEMPERATURE, seed + number)))
+        yield draft(answer(second, lead, "the likeliest tokens, asked in other words"))
+        for drawn in itertools.count(seed):
+            how = f"drawn with seed {drawn}"
+            yield draft(answer(first, lead, how, sampler(_TEMPERATURE, drawn)))
 
     def _answer(
         self,
@@ -168,7 +176,7 @@ class Rewriter:
             FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, min(1.0, 2.718282**s))
             for i, s in zip(ids, scores, strict=True)
         )
-        return Frame(control.span, control.steps, tokens)
+        return Frame(control.span, control.steps, tokens, control.draft)
 
 
 def rewrite_prompt(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from engine.config import EFFORTS, Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.evaluation.cases import Case
 from engine.evaluation.edits import EditTask
@@ -16,6 +15,7 @@ from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
 from engine.in_place import filler_of
+from engine.loading import editor_on
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, Effort
@@ -102,7 +102,7 @@ class Predictors:
             if self.raw:
                 text, offered = self._first_rewrite(request, control), True
             else:
-                editor = Editor(self.model, self.tokenizer, self.family, context_mb=0)
+                editor = editor_on(self.model, self.tokenizer, self.family, context_mb=0)
                 best = editor.edit(request, control).best
                 text, offered = best.replacements[0].text, best.verdict.ok
         except DeadlineExceeded:
@@ -141,7 +141,7 @@ class Predictors:
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""
         # Every case cold: its cost must not depend on the one before it.
-        editor = Editor(self.model, self.tokenizer, self.family, decoding, context_mb=0)
+        editor = editor_on(self.model, self.tokenizer, self.family, decoding, context_mb=0)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             request = EditRequest(

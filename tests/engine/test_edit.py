@@ -9,9 +9,9 @@ import tiny
 from engine.adapter import load_adapter
 from engine.config import Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
+from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -25,7 +25,7 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 def editor():
     """One that meets every request as its first."""
     model = tiny.transformer(tiny.reference())
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def parallel(tmp_path_factory):
     model = tiny.transformer(tiny.reference())
     path = tmp_path_factory.mktemp("adapter") / "a.safetensors"
     load_adapter(model, tiny.write_adapter(path, tiny.adapter_tensors(model.config)), "base")
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def request(text=TEXT, spans=(LINE,), **options):
@@ -44,10 +44,6 @@ def request(text=TEXT, spans=(LINE,), **options):
 
 def without_time(result):
     return replace(result, stats=replace(result.stats, seconds=0.0))
-
-
-def texts(result):
-    return [(c.replacements, c.verdict) for c in result.candidates]
 
 
 def random_request(rng):
@@ -155,6 +151,26 @@ def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
     assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
 
 
+@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
+def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor, fill):
+    scripted(monkeypatch, editor, fill)
+    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
+    start = text.index("    ...")
+    asked = request(text, [Span(start, start + 9)], language="python")
+    assert editor.edit(asked, Control()).best.verdict.reasons == (
+        "the model puts a placeholder here",
+    )
+
+
+def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
+    """Moved out of its function it would pass for code."""
+    text = 'def f():\n    """Do it."""\n    pass\n'
+    scripted(monkeypatch, editor, *["    ...\n"] * 9)
+    span = Span(text.index("    pass"), len(text))
+    best = editor.edit(request(text, (span,), language="python"), Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
@@ -221,11 +237,11 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
     control.on_frame = lambda frame: control.cancel()
     with pytest.raises(Cancelled):
         editor.edit(request(instruction=instruction), control)
-    assert control.forward_calls == 2
+    assert control.steps == 1
 
 
 def test_what_is_kept_from_other_requests_changes_no_edit(editor):
-    keeping = Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    keeping = editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
     rng = random.Random(1)
     calls = 0
     for number in range(40):
@@ -234,7 +250,7 @@ def test_what_is_kept_from_other_requests_changes_no_edit(editor):
             asked = replace(asked, instruction="rename it")
         for again in (asked, replace(asked, text=asked.text + "\n")):
             expected, got = (e.edit(again, Control()) for e in (editor, keeping))
-            assert texts(got) == texts(expected)
+            assert got.candidates == expected.candidates
             calls += expected.stats.forward_calls - got.stats.forward_calls
     assert calls > 0  # some contexts were known
 
@@ -254,7 +270,7 @@ def test_a_region_the_model_cannot_hold_is_refused(editor):
 
 def test_parallel_decoding_needs_an_adapter():
     with pytest.raises(ConfigError, match="needs an adapter"):
-        Editor(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+        editor_on(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def test_parallel_decoding_shows_every_step(parallel):
@@ -276,3 +292,27 @@ def test_frames_tell_their_span(editor):
     editor.edit(request(TEXT, (Span(10, 16), Span(4, 9))), Control(on_frame=frames.append))
     numbers = [f.span for f in frames]
     assert [*dict.fromkeys(numbers)] == [1, 0], "from the top, by the request's own order"
+
+
+@pytest.mark.parametrize("decoding", ["sequential", "parallel"])
+@pytest.mark.parametrize("instruction", [None, "change it"])
+def test_an_explanation_tells_all_that_was_seen_and_tried(editor, parallel, decoding, instruction):
+    frames = []
+    asked = request(candidates=3, instruction=instruction, language="python", explain=True)
+    editor = {"sequential": editor, "parallel": parallel}[decoding]
+    result = editor.edit(asked, Control(on_frame=frames.append))
+    told = result.explanation
+    [sight] = told.sights
+    assert "def total(prices):" in sight.before
+    assert sight.after == ("" if instruction else "    return summe\n")
+    offered = {(c.replacements[0].text, c.verdict, c.score) for c in result.candidates}
+    assert offered <= {(a.text, a.verdict, a.score) for a in told.attempts}
+    drafts = [a.draft for a in told.attempts]
+    assert drafts == sorted(drafts)
+    assert {f.draft for f in frames} == {*drafts} == {*range(drafts[-1] + 1)}
+    assert len({a.how for a in told.attempts}) == len({*drafts})
+    calls = [a.forward_calls for a in told.attempts]
+    assert calls == sorted(calls)
+    assert calls[-1] == result.stats.forward_calls
+    plain = editor.edit(replace(asked, explain=False), Control())
+    assert (plain.candidates, plain.explanation) == (result.candidates, None)

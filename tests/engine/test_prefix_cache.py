@@ -7,7 +7,7 @@ import torch
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError
 from engine.loading import context_mb
-from engine.prefix_cache import PrefixCache
+from engine.prefix_cache import BLOCK, PrefixCache
 
 MODEL = tiny.transformer(tiny.reference())
 TOKENS = len(tiny.vocabulary().tokens)
@@ -24,10 +24,15 @@ def following(cache, ids=(1, 2, 3)):
 
 
 def alone(ids):
+    return following(PrefixCache(MODEL).encoded(ids, len(ids) + 3, Control()))
+
+
+def test_blocks_hold_what_one_pass_would():
+    ids = some(3 * BLOCK + 5)
     cache = MODEL.new_cache(len(ids) + 3)
     MODEL.encode(ids, cache)
     cache.keep(len(ids))
-    return following(cache)
+    torch.testing.assert_close(alone(ids), following(cache), rtol=1e-4, atol=1e-4)
 
 
 class Counting:
@@ -48,7 +53,7 @@ class Counting:
 def test_whatever_came_before_the_cache_holds_the_context(seed):
     rng = random.Random(seed)
     contexts = PrefixCache(MODEL)
-    texts = [some(rng.randrange(1, 60), seed)]
+    texts = [some(rng.randrange(1, 5 * BLOCK), seed)]
     for number in range(12):
         ids = list(rng.choice(texts))
         at = rng.randrange(len(ids) + 1)
@@ -56,28 +61,37 @@ def test_whatever_came_before_the_cache_holds_the_context(seed):
         texts.append(ids)
         cache = contexts.encoded(ids, len(ids) + 3 + rng.randrange(600), Control())
         assert cache.length == len(ids)
-        torch.testing.assert_close(following(cache), alone(ids), rtol=1e-4, atol=1e-4)
+        assert torch.equal(following(cache), alone(ids))  # bitwise: no answer depends on the past
         cache.keep(3)  # what is decoded behind it is not part of it
 
 
 def test_a_key_stroke_encodes_only_what_follows_it():
     model = Counting()
     contexts = PrefixCache(model)
-    text, control = some(50), Control()
-    contexts.encoded(text, 60, control)
-    assert (model.encoded, control.forward_calls) == ([50], 1)
-    contexts.encoded([*text[:40], 7, *text[40:]], 61, control)
-    contexts.encoded([*text[:40], 7, *text[40:]], 61, control)
-    assert (model.encoded, control.forward_calls) == ([50, 11], 2)
+    text, control = some(3 * BLOCK), Control()
+    contexts.encoded(text, 4 * BLOCK, control)
+    assert (model.encoded, control.forward_calls) == ([BLOCK] * 3, 3)
+    at = 2 * BLOCK + 40
+    for _ in range(2):
+        contexts.encoded([*text[:at], 7, *text[at:]], 4 * BLOCK, control)
+        assert (model.encoded[3:], control.forward_calls) == ([BLOCK, 1], 5)
 
 
 def test_two_texts_that_start_alike_do_not_push_each_other_out():
     model = Counting()
     contexts = PrefixCache(model)
-    start, one, two = some(10), some(40, 1), some(40, 2)
+    start, one, two = some(BLOCK), some(2 * BLOCK, 1), some(2 * BLOCK, 2)
     for ids in (start + one, start + two, start + one, start + two):
-        contexts.encoded(ids, 60, Control())
-    assert model.encoded == [50, 40]
+        contexts.encoded(ids, 200, Control())
+    assert model.encoded == [BLOCK] * 5
+
+
+def test_a_text_cut_short_is_encoded_as_if_it_were_new():
+    ids = some(BLOCK + 30)
+    contexts = PrefixCache(MODEL)
+    for length in (len(ids), len(ids) - 5, BLOCK - 3):
+        cache = contexts.encoded(ids[:length], 200, Control())
+        assert torch.equal(following(cache), alone(ids[:length]))
 
 
 def test_the_oldest_are_dropped_when_memory_is_short():
@@ -102,7 +116,7 @@ def test_nothing_is_kept_without_memory():
 def test_what_was_encoded_before_a_cancel_is_kept():
     model = Counting()
     contexts = PrefixCache(model)
-    control, ids = Control(), some(1200)
+    control, ids = Control(), some(2 * BLOCK + 7)
     encode = model.encode
 
     def cancelling(ids, cache):
@@ -111,11 +125,11 @@ def test_what_was_encoded_before_a_cancel_is_kept():
 
     model.encode = cancelling
     with pytest.raises(Cancelled):
-        contexts.encoded(ids, 1300, control)
+        contexts.encoded(ids, 200, control)
     model.encode = encode
-    cache = contexts.encoded(ids, 1300, Control())
-    assert model.encoded == [512, 512, 176]
-    torch.testing.assert_close(following(cache), alone(ids), rtol=1e-4, atol=1e-4)
+    cache = contexts.encoded(ids, 200, Control())
+    assert model.encoded == [BLOCK, BLOCK, 7]
+    assert torch.equal(following(cache), alone(ids))
 
 
 @pytest.mark.parametrize(("value", "megabytes"), [(None, 256), ("", 256), ("0", 0), ("64", 64)])

@@ -8,7 +8,7 @@ import tiny
 from typist import Typist
 
 from engine.control import Control
-from engine.edit import Editor
+from engine.loading import editor_on
 from engine.protocol import EditRequest, Effort
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -20,7 +20,7 @@ MIXED = "class A:\n\tdef f(self):\n\t    if self:\n            return 1\n\tretur
 
 @pytest.fixture(scope="module")
 def random_editor():
-    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    return editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
 
 
 def edit(editor, text, *spans, **options):
@@ -39,7 +39,7 @@ def edit(editor, text, *spans, **options):
 
 def rewrite(text, part, answer, **options):
     """Rewrite a part of a text by a model that answers as told."""
-    editor = Editor(Typist(lambda *_: (answer + "\n```", {})), tiny.tokenizer(), tiny.FAMILY)
+    editor = editor_on(Typist(lambda *_: (answer + "\n```", {})), tiny.tokenizer(), tiny.FAMILY)
     at = text.index(part)
     return edit(editor, text, Span(at, at + len(part)), instruction="Do it.", **options)
 
@@ -75,7 +75,7 @@ def test_32_spans_of_a_file_are_rewritten_in_their_order(seed):
         asked = re.search(r"value_\d+ = \d+", question)[0]
         return f"{asked}00\n```", {}
 
-    editor = Editor(Typist(answer), tiny.tokenizer(), tiny.FAMILY)
+    editor = editor_on(Typist(answer), tiny.tokenizer(), tiny.FAMILY)
     spans = [Span(m.start(), m.end()) for m in lines]
     best, made = edit(editor, text, *spans[::-1], instruction="Add two noughts.")
     assert best.verdict.ok
