@@ -132,7 +132,7 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
 def _add_eval(commands: Commands) -> None:
     from engine.evaluation.modes import add_arguments
 
-    what = "score the fills of benchmark cases and held-out files, as one table"
+    what = "score fills of benchmark cases and held-out files, and edit tasks, as one table"
     add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
 
 
