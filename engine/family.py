@@ -24,6 +24,8 @@ class Family:
     ends: tuple[str, ...]  # any of them ends sequential decoding
     chat_start: str
     chat_end: str
+    repo_name: str = ""  # these two put files side by side; "": the family knows no such form
+    file_sep: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from engine.canvas import Canvas
 from engine.causal import Draft as TokenDraft
 from engine.causal import NoDraft, Pick, decode, greedy, sampler
 from engine.config import Decoding, EffortConfig
-from engine.context import Context
+from engine.context import Context, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
@@ -79,9 +79,7 @@ class Filler:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
-        )
+        context = self._context(shape, effort)
         seam = context.index(self._tokenizer.special(self._family.fim_suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         limit = self._model.config.max_positions
@@ -115,13 +113,20 @@ class Filler:
         for number in itertools.count(seed):
             yield sequential(adapted, sampler(_TEMPERATURE, number), f"drawn with seed {number}")
 
+    def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
+        beside = repository(
+            self._tokenizer, self._family, shape.excerpts, shape.path, effort.max_context
+        )
+        sides = Context(shape.prefix, shape.suffix)
+        return beside + sides.tokens(
+            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+        )
+
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
     ) -> Draft:
         """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
-        context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
-        )
+        context = self._context(shape, effort)
         cache = self._contexts.encoded(context, len(context) + length + 1, control)
         return self._denoised(cache, shape, effort, length, length, control)
 
