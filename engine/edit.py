@@ -11,7 +11,7 @@ from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.family import InPlace, Layout
 from engine.fill import Draft
-from engine.in_place import filler_of
+from engine.fillers import filler_of
 from engine.model import Transformer
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.rewrite import Rewriter

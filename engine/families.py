@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.config import ModelConfig, Scoring
 from engine.errors import CheckpointError
-from engine.family import InPlace
+from engine.family import InPlace, Resize
 from engine.shapes import LLADA, LLAMA, QWEN2, QWEN3, Shape
 
 _MAX_CONFIG_BYTES = 1 << 20
@@ -116,6 +116,20 @@ FAMILIES = (
             Published(
                 repository="Dream-org/Dream-Coder-v0-Instruct-7B", licence=_APACHE, config=_QWEN2_7B
             ),
+        ),
+    ),
+    OpenFamily(
+        name="dreamon",
+        model_types=("Dream", "DreamOn"),
+        told_by=("dreamon",),
+        shape=QWEN2,
+        in_place=replace(
+            _DREAM,
+            close="<|endoftext|>",
+            resize=Resize(expand="<|expand|>", delete="<|endoftext|>"),
+        ),
+        models=(
+            Published(repository="Dream-org/DreamOn-v0-7B", licence=_APACHE, config=_QWEN2_7B),
         ),
     ),
     OpenFamily(

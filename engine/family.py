@@ -27,6 +27,14 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """The answers to a mask that change the length of the canvas."""
+
+    expand: str | int  # two masks instead of one
+    delete: str | int  # none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InPlace:
     """How a family that sees all of a text at once fills a hole in the middle of it.
 
@@ -40,6 +48,8 @@ class InPlace:
     start: str | int  # in front of every text: with shift 1 its first token needs a neighbour
     end: str | int | None  # fills the canvas behind the hole's end; None: the length is given
     scoring: Scoring = Scoring.CONFIDENCE
+    close: str | int | None = None  # behind every text
+    resize: Resize | None = None
 
 
 Layout = Family | InPlace

@@ -154,18 +154,18 @@ class Filler:
                     self._show(control, ids, scores)
                     text = self._tokenizer.decode(ids[:-1])
                     end = shape.end(text)
-                    return _draft(shape, text if end is None else end, scores)
+                    return draft_of(shape, text if end is None else end, scores)
                 text = self._tokenizer.decode(ids)
                 if (end := shape.end(text)) is not None:
                     self._show(control, ids, scores)
-                    return _draft(shape, end, scores)
+                    return draft_of(shape, end, scores)
                 if len(ids) >= max_tokens:
                     break
             self._show(control, ids, scores)
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return _draft(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
+        return draft_of(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
 
     def _denoised(
         self,
@@ -198,7 +198,7 @@ class Filler:
         text = self._tokenizer.decode(ids)
         end = shape.end(text)
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
-        return _draft(shape, text if end is None else end, scores)
+        return draft_of(shape, text if end is None else end, scores)
 
     def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
         if control.on_frame:
@@ -225,7 +225,8 @@ def encode_context(model: Transformer, ids: Sequence[int], cache: Cache, control
         control.forward_calls += 1
 
 
-def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+def draft_of(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+    """Make a draft of a try's text and the log-probabilities (one a token) it was decoded with."""
     return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))
 
 

@@ -1,15 +1,21 @@
 """Our loop against the published ones, written here plainly, on transformers' own classes."""
 
+import itertools
+
 import published
 import pytest
 import torch
 
-from engine.config import DenoiseConfig, Pacing, Scoring
+from engine.canvas import Canvas
+from engine.config import EFFORTS, Decoding, DenoiseConfig, Pacing, Scoring
+from engine.control import Control
 from engine.denoise import denoise
 from engine.families import FAMILIES, family_of
+from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
-from engine.in_place import InPlaceFiller
 from engine.model import Transformer
+from engine.protocol import Effort
+from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights
 
@@ -21,11 +27,13 @@ AFTER = [40, 41, 90, 91]
 def opened(tmp_path, family, seed):
     kind = published.FORMS[family][0]
     base = published.reference(kind, seed=seed)
-    files = CheckpointFolder(
-        path := published.write(tmp_path, family, base), found := family_of(path)
-    )
+    return base, loaded(published.write(tmp_path, family, base))
+
+
+def loaded(path):
+    files = CheckpointFolder(path, family := family_of(path))
     model = Transformer(FloatWeights(files.config, files))
-    return base, InPlaceFiller(model, Tokenizer(files.vocabulary()), found.in_place)
+    return filler_of(model, Tokenizer(files.vocabulary()), family.in_place, Decoding.SEQUENTIAL)
 
 
 def trace(filler, length, config):
@@ -100,7 +108,9 @@ def llada(base, family, length, steps, block_length, mask):
     return states
 
 
-@pytest.mark.parametrize("family", [f for f, place in IN_PLACE.items() if place.end is None])
+@pytest.mark.parametrize(
+    "family", [f for f, place in IN_PLACE.items() if place.end is None and not place.resize]
+)
 @pytest.mark.parametrize(
     ("alg", "scoring"),
     [
@@ -132,3 +142,87 @@ def test_the_sampler_of_llada(tmp_path, family):
         # Behind a hole's end ours has nothing to predict any more; these seeds predict no end.
         assert published.IDS[IN_PLACE[family].end] not in expected[-1]
         assert trace(filler, length, config) == expected
+
+
+def dreamon(base, start, limit, alg):
+    """DreamOn's `_sample` at temperature 0, one token a step: the hole after each of its steps."""
+    mask, expand = published.IDS["<|mask|>"], published.IDS["<|expand|>"]
+    delete = published.IDS["<|endoftext|>"]
+    after = [*AFTER, delete]
+    x = [*BEFORE, *[mask] * start, *after]
+    everything = len(BEFORE) + limit + len(after)
+    budget = 2 * limit
+    states = []
+    while mask in x:
+        logits = base(torch.tensor([x]), attention_mask=torch.zeros(1, 1, len(x), len(x))).logits[0]
+        logits = torch.cat([logits[:1], logits[:-1]])
+        known = [*range(len(published.WORDS)), expand, delete]
+        barred = torch.full_like(logits, -torch.inf)
+        barred[:, known] = 0
+        logits = logits + barred
+        if len(x) == everything or not budget:
+            logits[:, expand] -= 1e9
+        places = [i for i, token in enumerate(x) if token == mask]
+        probabilities = logits[places].softmax(-1)
+        confidence, guess = probabilities.max(-1)
+        if alg == "entropy":
+            confidence = (probabilities * (probabilities + 1e-10).log()).sum(-1)
+        best = int(confidence.argmax())
+        token = int(guess[best])
+        at = places[best]
+        if token == expand:
+            x[at : at + 1] = [mask, mask]
+            budget -= 1
+        elif token == delete:
+            del x[at]
+        else:
+            x[at] = token
+        states.append([None if t == mask else t for t in x[len(BEFORE) : -len(after)]])
+    return states
+
+
+def eager(base, names, by):
+    """Make a model answer with some tokens more often."""
+    head = base.lm_head.weight
+    with torch.no_grad():
+        for name in names:
+            head[published.IDS[name]] *= by
+    return base
+
+
+@pytest.mark.parametrize(
+    "resizes", [["<|expand|>"], ["<|endoftext|>"], ["<|expand|>", "<|endoftext|>"]]
+)
+def test_the_sampler_of_dreamon(tmp_path, resizes):
+    grown = shrunk = 0
+    for seed, (start, limit) in enumerate([(4, 12), (1, 1), (8, 8), (6, 30), (2, 9)]):
+        base = eager(published.reference("qwen2", seed=seed), resizes, 6)
+        path = published.write(tmp_path / str(seed), "dreamon", base)
+        filler = loaded(path)
+        after = [*AFTER, published.IDS["<|endoftext|>"]]
+        steps = filler.steps(
+            filler.denoiser(BEFORE, after), Canvas.blank(start, filler.mask), limit
+        )
+        got = [
+            [None if m else t for t, m in zip(s.canvas.ids.tolist(), s.canvas.masked, strict=True)]
+            for s in steps
+        ]
+        expected = dreamon(base, start, limit, "entropy")
+        assert got == expected
+        assert None not in got[-1]
+        grown += max(map(len, got)) > start
+        shrunk += any(len(b) < len(a) for a, b in itertools.pairwise(got))
+    assert grown or "<|expand|>" not in resizes
+    assert shrunk or "<|endoftext|>" not in resizes
+
+
+def test_dreamon_finds_the_length_itself(tmp_path):
+    base = eager(published.reference("qwen2", seed=3), ["<|expand|>"], 6)
+    filler = loaded(published.write(tmp_path, "dreamon", base))
+    shape = HoleShape("def f(x):\n    return ", "\n", single_line=True)
+    frames = []
+    control = Control(on_frame=frames.append)
+    drafts = list(filler.tries(shape, EFFORTS[Effort.QUICK], 12, 0, control))
+    assert len(drafts) == 2  # from 4 masks, and from 12, the most there may be
+    assert control.forward_calls == control.steps == len(frames)
+    assert max(len(frame.tokens) for frame in frames) == 12

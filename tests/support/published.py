@@ -31,6 +31,7 @@ SPECIAL = (
     "<|mask|>",
     "<|mdm_mask|>",
     "[MASK]",
+    "<|expand|>",
 )
 MERGES = ["Ġ Ġ", "i n", "r e", "re t"]
 WORDS = [*tiny.byte_characters(), *(m.replace(" ", "") for m in MERGES)]
@@ -48,6 +49,11 @@ FORMS = {
         "qwen2",
         {"model_type": "Dream", "mask_token_id": IDS["<|mask|>"]},
         "Dream-Coder-v0-Instruct-7B",
+    ),
+    "dreamon": (
+        "qwen2",
+        {"model_type": "Dream", "mask_token_id": IDS["<|mask|>"]},
+        "DreamOn-v0-7B",
     ),
     "diffucoder": (
         "qwen2",

@@ -1,0 +1,37 @@
+"""What fills holes with a model, by the layout of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from engine.config import Decoding, EffortConfig
+from engine.control import Control
+from engine.family import InPlace, Layout
+from engine.fill import Draft, Filler
+from engine.in_place import InPlaceFiller
+from engine.model import Transformer
+from engine.resizing import ResizingFiller
+from engine.stopping import HoleShape
+from engine.tokenizer import Tokenizer
+
+
+class FillsHoles(Protocol):
+    """A model with its way of filling."""
+
+    def tries(
+        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+    ) -> Iterator[Draft]:
+        """Yield drafts of the hole, the likeliest first."""
+        ...
+
+
+def filler_of(
+    model: Transformer, tokenizer: Tokenizer, family: Layout, decoding: Decoding
+) -> FillsHoles:
+    """Return what fills holes with a model of a family; `decoding` is for the `fim` layout."""
+    if not isinstance(family, InPlace):
+        return Filler(model, tokenizer, family, decoding)
+    if family.resize:
+        return ResizingFiller(model, tokenizer, family)
+    return InPlaceFiller(model, tokenizer, family)
