@@ -15,7 +15,8 @@ from typing import Any
 from engine.config import ModelConfig, Scoring
 from engine.errors import CheckpointError
 from engine.family import InPlace, Resize
-from engine.shapes import LLADA, LLAMA, QWEN2, QWEN3, Shape
+from engine.shape import Shape
+from engine.shapes import LLADA, LLAMA, QWEN2, QWEN3
 
 _MAX_CONFIG_BYTES = 1 << 20
 
