@@ -13,8 +13,9 @@ from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from engine.errors import CheckpointError, ConfigError
-from engine.families import family_of
-from engine.family import Family, Layout
+from engine.families import NAMED
+from engine.family import Layout
+from engine.recognition import family_of, family_of_gguf
 
 _T = TypeVar("_T")
 
@@ -67,11 +68,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All models by name, and the families by GGUF architecture."""
+    """All models by name."""
 
     default: ModelEntry
     models: Mapping[str, ModelEntry]
-    families: Mapping[str, Family]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,11 @@ def parse(toml: str) -> Catalogue:
         data = tomllib.loads(toml)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the catalogue is not TOML: {error}") from error
-    _check_keys(data, {"default", "families", "models"}, "the catalogue")
-    families = {
-        architecture: _build(Family, table, f"family {architecture}")
-        for architecture, table in data["families"].items()
-    }
-    models = {table.get("name"): _model(table, families) for table in data["models"]}
+    _check_keys(data, {"default", "models"}, "the catalogue")
+    models = {table.get("name"): _model(table) for table in data["models"]}
     if data["default"] not in models:
         raise ConfigError(f"the catalogue's default {data['default']!r} is not among its models")
-    return Catalogue(models[data["default"]], models, families)
+    return Catalogue(models[data["default"]], models)
 
 
 def cache_dir() -> Path:
@@ -154,8 +150,8 @@ def resolve_local(model: str | None) -> LocalModel:
     A file that is not the catalogue's gets the family of its architecture.
 
     Raises:
-        CheckpointError: if it has not been fetched, or is no model file.
-        ConfigError: if `model` is neither name nor file, or its architecture has no family.
+        CheckpointError: if it has not been fetched, is no model file, or of no known family.
+        ConfigError: if `model` is neither name nor file.
     """
     path = find(model)
     if path is None:
@@ -172,12 +168,7 @@ def resolve_local(model: str | None) -> LocalModel:
     for entry in catalogue().models.values():
         if entry.size == size:
             return LocalModel(entry, path)
-    architecture = gguf_architecture(path)
-    families = catalogue().families
-    if architecture not in families:
-        raise ConfigError(
-            f"{path} holds a {architecture!r} model; known architectures: {', '.join(families)}"
-        )
+    family = family_of_gguf(path, gguf_architecture(path))
     own = ModelEntry(
         name=path.stem,
         title=path.name,
@@ -185,7 +176,7 @@ def resolve_local(model: str | None) -> LocalModel:
         size=size or 0,
         sha256="",
         licence="unknown",
-        family=families[architecture],
+        family=family.layout,
         sources=(),
     )
     return LocalModel(own, path)
@@ -200,7 +191,7 @@ def _entry_of_folder(path: Path) -> ModelEntry:
         size=sum(shard.stat().st_size for shard in path.glob("*.safetensors")),
         sha256="",
         licence="unknown",
-        family=family.in_place or catalogue().families["qwen2"],
+        family=family.layout,
         sources=(),
     )
 
@@ -260,12 +251,12 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _model(table: Mapping[str, Any], families: Mapping[str, Family]) -> ModelEntry:
+def _model(table: Mapping[str, Any]) -> ModelEntry:
     where = f"model {table.get('name')}"
-    if table.get("family") not in families:
+    if table.get("family") not in NAMED:
         raise ConfigError(f"{where}: family is {table.get('family')!r}, not among the families")
     sources = tuple(_source(dict(s), f"{where}, a source") for s in table.get("sources", ()))
-    filled = {**table, "family": families[table["family"]], "sources": sources}
+    filled = {**table, "family": NAMED[table["family"]].layout, "sources": sources}
     return _build(ModelEntry, filled, where)
 
 

@@ -129,6 +129,7 @@ class DenoiseConfig:
     pacing: Pacing = Pacing.THRESHOLD
     steps: int = 64  # of a block, unless the pacing is by threshold
     block_length: int | None = None  # denoise so many positions at a time, from the left
+    block_offset: int = 0  # positions of the first of these that lie in front of the canvas
     commit_threshold: float = 0.9  # Fast-dLLM's rule, arXiv:2505.22618: at least one token a step
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
@@ -143,6 +144,7 @@ class DenoiseConfig:
             ("max_steps", 1),
             ("steps", 1),
             ("block_length", 1),
+            ("block_offset", 0),
         ):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"{name} is {value}, less than {least}")

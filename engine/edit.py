@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
-from engine.family import InPlace, Layout
+from engine.family import Family, Layout
 from engine.fill import Draft
 from engine.fillers import filler_of
 from engine.model import Transformer
@@ -49,8 +49,8 @@ class Editor:
         if decoding is Decoding.PARALLEL and not model.has_adapter:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")
         self._filler = filler_of(model, tokenizer, family, decoding)
-        self._rewriter = None  # no chat form is known of those that fill in place
-        if not isinstance(family, InPlace):
+        self._rewriter = None
+        if isinstance(family, Family) and family.chat:
             self._rewriter = Rewriter(model, tokenizer, family)
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:

@@ -69,7 +69,7 @@ class Filler:
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
         self._decoding = decoding
-        self._sentinel = tokenizer.special(family.fim_middle)
+        self._sentinel = tokenizer.special(family.fim.middle)
         self._void = tokenizer.special(family.void)
         self._ends = {tokenizer.special(name) for name in family.ends}
 
@@ -84,9 +84,9 @@ class Filler:
             ConfigError: if context and hole are more than the model can hold.
         """
         context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
         )
-        seam = context.index(self._tokenizer.special(self._family.fim_suffix))
+        seam = context.index(self._tokenizer.special(self._family.fim.suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         limit = self._model.config.max_positions
         if (needed := len(context) + longest + 1) > limit:
@@ -121,7 +121,7 @@ class Filler:
     ) -> Draft:
         """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
         context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
         )
         cache = self._model.new_cache(len(context) + length + 1)
         encode_context(self._model, context, cache, control)

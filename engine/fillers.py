@@ -7,8 +7,9 @@ from typing import Protocol
 
 from engine.config import Decoding, EffortConfig
 from engine.control import Control
-from engine.family import InPlace, Layout
+from engine.family import Blocks, Family, InPlace, Layout, Resize
 from engine.fill import Draft, Filler
+from engine.in_blocks import BlockFiller
 from engine.in_place import InPlaceFiller
 from engine.model import Transformer
 from engine.resizing import ResizingFiller
@@ -30,8 +31,12 @@ def filler_of(
     model: Transformer, tokenizer: Tokenizer, family: Layout, decoding: Decoding
 ) -> FillsHoles:
     """Return what fills holes with a model of a family; `decoding` is for the `fim` layout."""
-    if not isinstance(family, InPlace):
-        return Filler(model, tokenizer, family, decoding)
-    if family.resize:
-        return ResizingFiller(model, tokenizer, family)
-    return InPlaceFiller(model, tokenizer, family)
+    match family:
+        case Family():
+            return Filler(model, tokenizer, family, decoding)
+        case Blocks():
+            return BlockFiller(model, tokenizer, family)
+        case InPlace(resize=Resize()):
+            return ResizingFiller(model, tokenizer, family)
+        case InPlace():
+            return InPlaceFiller(model, tokenizer, family)

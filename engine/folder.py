@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.families import OpenFamily, config_of, read_json
+from engine.families import OpenFamily
+from engine.recognition import config_of, read_json
 from engine.tokenizer import Buildable, TokenizerFile, Vocabulary
 
 _INDEX = "model.safetensors.index.json"

@@ -15,9 +15,9 @@ from engine.checkpoint import Checkpoint
 from engine.config import Decoding
 from engine.edit import Editor
 from engine.errors import CheckpointError
-from engine.families import family_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
+from engine.recognition import family_of
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
 

@@ -158,6 +158,17 @@ class Transformer:
         return self._behind(cache, x, positions, mask, adapted=True)
 
     @torch.inference_mode()
+    def in_blocks(self, ids: Tensor, cache: Cache, size: int) -> Tensor:
+        """Run token ids (T,) behind the cache; hidden states (T, D). Keeps nothing.
+
+        Each sees all blocks so far and all of its own, of `size` tokens from the first position.
+        """
+        known = cache.length
+        block = torch.arange(known + len(ids), device=self.device) // size
+        mask = block[None] <= block[known:, None]
+        return self._behind(cache, self.embed(ids), place_of(known, len(ids)), mask, adapted=False)
+
+    @torch.inference_mode()
     def whole(self, ids: Tensor) -> Tensor:
         """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
         pasts = [NoPast()] * len(self.layers)

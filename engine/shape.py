@@ -179,8 +179,7 @@ def _numbers(cls: type, found: Mapping[str, Any], keys: Mapping[str, str]) -> di
 
 def size_of(ours: str, config: ModelConfig) -> tuple[int, ...]:
     """Return the size of one of our tensors."""
-    parts = ours.split(".")
-    part, kind = parts[-2:]
+    part, kind = ours.split(".")[-2:]
     heads, kv_heads = (n * config.head_dim for n in (config.num_heads, config.num_kv_heads))
     inner = config.mlp_width
     if experts := config.experts:
@@ -188,9 +187,10 @@ def size_of(ours: str, config: ModelConfig) -> tuple[int, ...]:
             return (experts.count,)
         if part == "gate":
             return experts.count, config.width
-        inner = {"experts": experts.width, "shared_experts": experts.shared_width}.get(
-            parts[-4] if parts[-4] == "experts" else parts[-3], inner
-        )
+        if ".experts." in ours:
+            inner = experts.width
+        elif ".shared_experts." in ours:
+            inner = experts.shared_width
     rows = {"q_proj": heads, "k_proj": kv_heads, "v_proj": kv_heads, "o_proj": config.width}
     rows |= {"gate_proj": inner, "up_proj": inner, "down_proj": config.width}
     if part in ("embed_tokens", "lm_head"):

@@ -136,6 +136,22 @@ LLADA_MOE = Shape(
     | _QK_NORM
     | _EXPERT,
 )
+QWEN3_MOE = Shape(
+    experts={
+        "count": "num_experts",
+        "per_token": "num_experts_per_tok",
+        "width": "moe_intermediate_size",
+        "normalised": "norm_topk_prob",
+    },
+    fixed={
+        "hidden_act": "silu",
+        "use_sliding_window": False,
+        "attention_bias": False,
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": ([], None),
+    },
+    tensors=LLADA_MOE.tensors,
+)
 _LLADA2 = "model.layers.{}.attention."
 LLADA2 = Shape(
     sizes=SIZES | {"rotary_share": "partial_rotary_factor"},

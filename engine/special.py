@@ -7,6 +7,7 @@ from torch import Tensor
 
 from engine.config import ModelConfig
 from engine.errors import ConfigError
+from engine.family import Key, Token
 from engine.tokenizer import Tokenizer
 
 
@@ -16,13 +17,14 @@ class SpecialTokens:
     def __init__(self, tokenizer: Tokenizer, config: ModelConfig) -> None:
         self._tokenizer, self._size = tokenizer, config.vocab_size
 
-    def id(self, named: str | int) -> int:
+    def id(self, named: Token) -> int:
         """Return the number of a token.
 
         Raises:
             CheckpointError: if the tokenizer lacks it.
             ConfigError: if it is not among the model's.
         """
+        assert not isinstance(named, Key), "it was read when the family was told"
         found = named if isinstance(named, int) else self._tokenizer.special(named)
         if found >= self._size:
             raise ConfigError(

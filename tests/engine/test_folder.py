@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from engine.errors import CheckpointError, EngineError
-from engine.families import FAMILIES, family_of
+from engine.families import FAMILIES, NAMED
+from engine.family import Blocks, Family, InPlace
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
+from engine.recognition import family_of
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, QuantizedWeights
 
@@ -48,11 +50,21 @@ def test_a_folder_gives_the_model_it_was_made_of(made, tmp_path, close, family):
     folder = published.write(tmp_path, family, base)
     assert family_of(folder).name == family
     model = loaded(folder)
-    if family == "qwen2.5-coder":  # autoregressive: each token sees those before it
-        got = model.logits(model.encode(IDS, model.new_cache(len(IDS))))
-        close(got, base(torch.tensor([IDS])).logits[0])
-    else:
-        close(model.logits(model.whole(torch.tensor(IDS))), published.read_all(base, IDS))
+    ids = torch.tensor(IDS)
+    match NAMED[family].layout:
+        case InPlace():
+            close(model.logits(model.whole(ids)), published.read_all(base, IDS))
+        case Family():
+            got = model.logits(model.encode(IDS, model.new_cache(len(IDS))))
+            close(got, base(ids[None]).logits[0])
+        case Blocks(block=size):
+            size = min(size, 4)  # more than one of them
+            expected = published.read_in_blocks(base, IDS, size)
+            cache = model.new_cache(len(IDS))
+            close(model.logits(model.in_blocks(ids, cache, size)), expected)
+            model.in_blocks(ids[: 2 * size], cache, size)
+            cache.keep(2 * size)
+            close(model.logits(model.in_blocks(ids[2 * size :], cache, size)), expected[2 * size :])
 
 
 @pytest.mark.parametrize("family", ["open-dcoder", "tiny-a2d-qwen3"])
@@ -186,7 +198,7 @@ def test_pickled_weights_are_never_read(made, tmp_path):
 def test_the_folder_name_tells_families_of_one_type_apart(made, tmp_path):
     folder = published.write(tmp_path, "diffullama", made("llama"))
     other = folder.rename(tmp_path / "Llama-2-7b")
-    with pytest.raises(CheckpointError, match=r"'llama', and the folder's name.*no 'diffullama'"):
+    with pytest.raises(CheckpointError, match=r"'llama', and its name, which.* no 'diffullama' or"):
         family_of(other)
 
 

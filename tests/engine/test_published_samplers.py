@@ -10,16 +10,19 @@ from engine.canvas import Canvas
 from engine.config import EFFORTS, Decoding, DenoiseConfig, Pacing, Scoring
 from engine.control import Control
 from engine.denoise import denoise
-from engine.families import FAMILIES, family_of
+from engine.families import FAMILIES
+from engine.family import Blocks, InPlace
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
 from engine.protocol import Effort
+from engine.recognition import family_of
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights
 
-IN_PLACE = {f.name: f.in_place for f in FAMILIES if f.in_place}
+IN_BLOCKS = {f.name: f.layout for f in FAMILIES if isinstance(f.layout, Blocks)}
+IN_PLACE = {f.name: f.layout for f in FAMILIES if isinstance(f.layout, InPlace)}
 BEFORE = [published.IDS["<|endoftext|>"], 70, 71, 72, 32, 33]
 AFTER = [40, 41, 90, 91]
 
@@ -33,7 +36,7 @@ def opened(tmp_path, family, seed):
 def loaded(path):
     files = CheckpointFolder(path, family := family_of(path))
     model = Transformer(FloatWeights(files.config, files))
-    return filler_of(model, Tokenizer(files.vocabulary()), family.in_place, Decoding.SEQUENTIAL)
+    return filler_of(model, Tokenizer(files.vocabulary()), family.layout, Decoding.SEQUENTIAL)
 
 
 def trace(filler, length, config):
@@ -58,8 +61,6 @@ def predictions(base, family, x, mask):
     text = torch.zeros(logits.shape[1], dtype=torch.bool)
     text[: len(published.WORDS)] = True
     text[mask] = False
-    if end := IN_PLACE[family].end:
-        text[published.IDS[end]] = True
     return logits.masked_fill(~text, -torch.inf)
 
 
@@ -137,10 +138,9 @@ def test_the_sampler_of_llada(tmp_path, family):
     ):
         base, filler = opened(tmp_path / str(seed), family, seed)
         config = DenoiseConfig(pacing=Pacing.EVEN, steps=steps, block_length=block, max_revisions=0)
+        filler._barred[filler._end] = True  # behind an end ours has nothing more to predict
         expected = llada(base, family, length, steps, block, filler.mask)
         assert expected[-1].count(None) == 0
-        # Behind a hole's end ours has nothing to predict any more; these seeds predict no end.
-        assert published.IDS[IN_PLACE[family].end] not in expected[-1]
         assert trace(filler, length, config) == expected
 
 
@@ -195,7 +195,9 @@ def eager(base, names, by):
 )
 def test_the_sampler_of_dreamon(tmp_path, resizes):
     grown = shrunk = 0
-    for seed, (start, limit) in enumerate([(4, 12), (1, 1), (8, 8), (6, 30), (2, 9)]):
+    for seed, (start, limit) in enumerate(
+        [(1, 1), (4, 12), (8, 8), (6, 30), (2, 9), (5, 20), (3, 16)]
+    ):
         base = eager(published.reference("qwen2", seed=seed), resizes, 6)
         path = published.write(tmp_path / str(seed), "dreamon", base)
         filler = loaded(path)
@@ -226,3 +228,59 @@ def test_dreamon_finds_the_length_itself(tmp_path):
     assert len(drafts) == 2  # from 4 masks, and from 12, the most there may be
     assert control.forward_calls == control.steps == len(frames)
     assert max(len(frame.tokens) for frame in frames) == 12
+
+
+def in_blocks(base, family, prompt, tokens, steps, threshold, filler):
+    """Block diffusion as SDAR, LLaDA2 and Stable-DiffCoder publish it, at temperature 0.
+
+    Those over the threshold, or else as many as the step is due; without a threshold these alone.
+    Fast-dLLM v2: shifted, part by part, at least the surest one.
+    """
+    layout = IN_BLOCKS[family]
+    size, mask = layout.block, filler.mask
+    total = -(-(len(prompt) + tokens) // size) * size
+    x = [*prompt, *[mask] * (total - len(prompt))]
+    known = range(len(published.WORDS))
+    for start in range(len(prompt) // size * size, total, size):
+        for part in range(start, start + size, layout.part or size):
+            places = range(part, part + (layout.part or size))
+            due = sum(x[p] == mask for p in places)
+            for i in range(steps):
+                masked = [p for p in places if x[p] == mask]
+                if not masked:
+                    break
+                logits = published.read_in_blocks(base, x[: start + size], size)
+                if layout.shift:
+                    logits = torch.cat([logits[:1], logits[:-1]])
+                barred = torch.full_like(logits, -torch.inf)
+                barred[:, [t for t in known if t != mask]] = 0
+                sureness, guess = (logits + barred).softmax(-1).max(-1)
+                masked.sort(key=lambda p: -sureness[p])
+                count = due // steps + (i < due % steps)
+                if threshold:
+                    count = max(1, sum(float(sureness[p]) >= threshold for p in masked))
+                for p in masked[:count]:
+                    x[p] = int(guess[p])
+    return x[len(prompt) :]
+
+
+@pytest.mark.parametrize("family", IN_BLOCKS)
+def test_the_sampler_in_blocks(tmp_path, family):
+    kind, size = published.FORMS[family][0], IN_BLOCKS[family].block
+    for seed, (length, tokens, steps, threshold) in enumerate(
+        [(7, 9, 64, 0.05), (8, 5, 64, 0.9), (3 * size, size, 2, None), (1, 2 * size, 3, None)]
+    ):
+        base = published.reference(kind, seed=seed)
+        filler = loaded(published.write(tmp_path / str(seed), family, base))
+        filler._barred[filler.ends] = True  # behind an end ours has nothing more to predict
+        prompt = [(31 * i + seed) % 256 for i in range(length)]
+        config = DenoiseConfig(
+            pacing=Pacing.THRESHOLD if threshold else Pacing.EVEN,
+            steps=steps,
+            max_revisions=0,
+            commit_threshold=threshold or 0.9,
+        )
+        blocks = filler.blocks(prompt, tokens, config, Control())
+        got = [token for step in blocks for token in step.canvas.ids.tolist()]
+        expected = in_blocks(base, family, prompt, tokens, steps, threshold, filler)
+        assert got == expected
