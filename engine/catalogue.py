@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
 from engine.family import Layout
@@ -117,6 +118,18 @@ def cache_dir() -> Path:
 def cached_path(entry: ModelEntry) -> Path:
     """Return where a fetched model lies, whether it is there or not."""
     return cache_dir() / "models" / entry.file
+
+
+def chosen_precision() -> Precision:
+    """Return what `DIFFILL_PRECISION` asks for; int8 where it does not.
+
+    Raises:
+        ConfigError: if it names no precision.
+    """
+    named = os.environ.get("DIFFILL_PRECISION") or Precision.INT8
+    if named not in list(Precision):
+        raise ConfigError(f"DIFFILL_PRECISION is {named!r}, not one of: {', '.join(Precision)}")
+    return Precision(named)
 
 
 def entry_of(model: str | None) -> ModelEntry | None:

@@ -18,6 +18,15 @@ class Decoding(StrEnum):
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 
+class Precision(StrEnum):
+    """What the numbers of a model are kept as; vectors and what is added up are finer."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"  # as most checkpoints are: they stay in their file, which is mapped
+    INT8 = "int8"
+    INT4 = "int4"  # all matrices but the output's, which is kept in 8 bits
+
+
 class Activation(StrEnum):
     """The nonlinearity of a layer's second half."""
 

@@ -5,14 +5,17 @@ import published
 import pytest
 import torch
 
-from engine.errors import CheckpointError, EngineError
+from engine.catalogue import resolve_local
+from engine.config import Precision
+from engine.errors import CheckpointError, ConfigError, EngineError
 from engine.families import FAMILIES, NAMED
 from engine.family import Blocks, Family, InPlace
 from engine.folder import CheckpointFolder
+from engine.loading import load_model
 from engine.model import Transformer
 from engine.recognition import family_of
 from engine.tokenizer import Tokenizer
-from engine.weights import FloatWeights, QuantizedWeights
+from engine.weights import FloatWeights
 
 IDS = [5, 80, 3, 17, 42, 42, 250, 9, 61]
 TEXT = "def größe(x):\n    return  x # <|mask|> e\u0301\r\n\t😀"
@@ -88,11 +91,31 @@ def test_shards_and_half_precision(made, tmp_path, close):
     close(stored.logits(hidden), model.logits(model.whole(torch.tensor(IDS))), 0.6)
 
 
-def test_int8_is_near(made, tmp_path):
-    base = made("qwen3")
-    model = loaded(published.write(tmp_path, "coda", base), QuantizedWeights)
+@pytest.mark.parametrize(
+    ("precision", "near"),
+    [
+        (Precision.FLOAT32, 0.999999),
+        (Precision.BFLOAT16, 0.999),
+        (Precision.INT8, 0.98),
+        (Precision.INT4, 0.9),
+    ],
+)
+@pytest.mark.parametrize("family", ["coda", "llada2", "diffugpt"])
+def test_every_precision_is_near(made, tmp_path, monkeypatch, family, precision, near):
+    base = made(published.FORMS[family][0], width=64)
+    folder = published.write(tmp_path, family, base)
+    monkeypatch.setenv("DIFFILL_PRECISION", precision)
+    model, _ = load_model(resolve_local(str(folder)), lambda message, share: None, None)
     got, expected = model.logits(model.whole(torch.tensor(IDS))), published.read_all(base, IDS)
-    assert torch.cosine_similarity(got, expected, dim=-1).min() > 0.98
+    assert torch.cosine_similarity(got, expected, dim=-1).median() > near
+    assert torch.cosine_similarity(got, expected, dim=-1).median() < 1 - 1e-6 or near > 0.9999
+
+
+def test_a_precision_that_is_none(monkeypatch, tmp_path, made):
+    folder = published.write(tmp_path, "coda", made("qwen3"))
+    monkeypatch.setenv("DIFFILL_PRECISION", "fp8")
+    with pytest.raises(ConfigError, match="'fp8', not one of: float32, bfloat16, int8, int4"):
+        load_model(resolve_local(str(folder)), lambda message, share: None, None)
 
 
 def test_files_of_transformers_5_keep_rotary_settings_in_a_table(made, tmp_path, close):

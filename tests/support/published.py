@@ -163,7 +163,7 @@ LLADA2_NAMES = {
 }
 
 
-def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB):
+def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB, width=WIDTH):
     """A random model of transformers of the same shape."""
     config_type, model_type = CLASSES[kind]
     torch.manual_seed(seed)
@@ -194,11 +194,11 @@ def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB):
     }.get(kind, {})
     names = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
     if kind == "gpt2":
-        sizes = {"n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "n_positions": 2048}
+        sizes = {"n_embd": width, "n_layer": LAYERS, "n_head": HEADS, "n_positions": 2048}
     else:
         sizes = {
-            "hidden_size": WIDTH,
-            "intermediate_size": 2 * WIDTH,
+            "hidden_size": width,
+            "intermediate_size": 2 * width,
             "num_hidden_layers": LAYERS,
             "num_attention_heads": HEADS,
             "num_key_value_heads": HEADS if kind in ("llama", "moe") else KV_HEADS,
