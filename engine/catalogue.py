@@ -16,6 +16,7 @@ from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
 from engine.family import Layout
+from engine.hub import folder_of, hub_id
 from engine.recognition import family_of, family_of_gguf
 
 _T = TypeVar("_T")
@@ -134,27 +135,36 @@ def chosen_precision() -> Precision:
 
 def entry_of(model: str | None) -> ModelEntry | None:
     """Return the entry that `model` or `DIFFILL_MODEL` names or the default; None for a path."""
-    name = model or os.environ.get("DIFFILL_MODEL") or None
-    return catalogue().models.get(name) if name else catalogue().default
+    return catalogue().models.get(named(model))
+
+
+def named(model: str | None) -> str:
+    """Return the name or path asked for: `model`, else `DIFFILL_MODEL`, else the default's."""
+    return model or os.environ.get("DIFFILL_MODEL") or catalogue().default.name
 
 
 def find(model: str | None) -> Path | None:
     """Return the file of a model: `model`, else `DIFFILL_MODEL`, else the default; name or path.
 
-    None means a model of the catalogue that is not (or not wholly) in the cache.
+    None means a model of the catalogue or of the hub that is not (or not wholly) in the cache.
 
     Raises:
-        ConfigError: if it is neither a name of the catalogue nor a file.
+        ConfigError: if it is none of them.
     """
     if entry := entry_of(model):
         path = cached_path(entry)
         return path if _size(path) == entry.size else None
-    named = model or os.environ["DIFFILL_MODEL"]
-    path = Path(named).expanduser().absolute()
-    if not path.is_file() and not path.is_dir():
-        known = ", ".join(catalogue().models)
-        raise ConfigError(f"{named} is neither a model's file or folder nor one of: {known}")
-    return path
+    name = named(model)
+    path = Path(name).expanduser().absolute()
+    if path.is_file() or path.is_dir():
+        return path
+    if found := hub_id(name):
+        return folder_of(found, cache_dir())
+    known = ", ".join(catalogue().models)
+    raise ConfigError(
+        f"{name} is neither a model's file or folder, nor a model of the hub (ORG/NAME), nor one "
+        f"of: {known}"
+    )
 
 
 def resolve_local(model: str | None) -> LocalModel:
@@ -168,7 +178,7 @@ def resolve_local(model: str | None) -> LocalModel:
     """
     path = find(model)
     if path is None:
-        name = cast(ModelEntry, entry_of(model)).name
+        name = named(model)
         raise CheckpointError(
             f"the model {name} is not here yet: run `diffill model pull {name}`, "
             "or name a file with --model or DIFFILL_MODEL"
