@@ -50,6 +50,11 @@ def folder_of(model: HubId, cache: Path) -> Path | None:
     return min(whole, key=lambda f: (f / SOURCE).stat().st_mtime_ns, default=None)
 
 
+def fetched(cache: Path) -> list[Path]:
+    """Return the folders of all models in a cache."""
+    return sorted(path.parent for path in cache.glob(f"hub/*/*/{SOURCE}"))
+
+
 def source_of(folder: Path) -> dict[str, Any] | None:
     """Return what is known of a fetched folder: repository, revision, files with size and hash."""
     return read_json(folder / SOURCE) if (folder / SOURCE).is_file() else None

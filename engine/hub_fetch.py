@@ -22,6 +22,11 @@ _TIMEOUT_S = 10.0
 _SHA_CHARS = 12
 
 
+def staging_of(model: HubId) -> Path:
+    """Return where a half-fetched model lies. Interrupting leaves it, success removes it."""
+    return cache_dir() / "staging" / str(model).replace("/", "--")
+
+
 def fetch_folder(model: HubId, report: Report) -> Path:
     """Return a model's folder in the cache, fetched from the hub unless it is there.
 
@@ -31,7 +36,7 @@ def fetch_folder(model: HubId, report: Report) -> Path:
     """
     if found := folder_of(model, cache_dir()):
         return found
-    staging = cache_dir() / "staging" / str(model).replace("/", "--")
+    staging = staging_of(model)
     try:
         staging.mkdir(parents=True, exist_ok=True)
         with alone(staging.with_name(staging.name + ".lock"), report):

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
-    *("families", "recognition", "hub", "hub_fetch", "shape", "shapes", "config"),
+    *("families", "recognition", "hub", "hub_fetch", "footprint", "shape", "shapes", "config"),
     *("place", "shared", "transport"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
