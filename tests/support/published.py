@@ -235,12 +235,12 @@ def tensors_of(model, family):
     if family in ("llada", "illada"):
         found = {renamed(name, LLADA_NAMES): tensor for name, tensor in found.items()}
     if family == "llada2":
-        for i in range(LAYERS):
+        for i in range(model.config.num_hidden_layers):
             stem = f"model.layers.{i}.self_attn."
             parts = [found.pop(f"{stem}{p}_proj.weight") for p in "qkv"]
             found[f"model.layers.{i}.attention.query_key_value.weight"] = torch.cat(parts)
         found = {renamed(name, LLADA2_NAMES): tensor for name, tensor in found.items()}
-    return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+    return {name: tensor.clone().contiguous() for name, tensor in found.items()}
 
 
 def renamed(name, names):

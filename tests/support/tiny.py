@@ -26,9 +26,9 @@ def byte_characters():
     return [chr(byte if byte in plain else next(others)) for byte in range(256)]
 
 
-def vocabulary(merges=()):
-    tokens = [*byte_characters(), *(merge.replace(" ", "") for merge in merges), *SPECIAL]
-    return Vocabulary(tokens, list(merges), {name: tokens.index(name) for name in SPECIAL})
+def vocabulary(merges=(), special=SPECIAL):
+    tokens = [*byte_characters(), *(merge.replace(" ", "") for merge in merges), *special]
+    return Vocabulary(tokens, list(merges), {name: tokens.index(name) for name in special})
 
 
 def tokenizer():
@@ -127,11 +127,11 @@ def merged(model, tensors, scale=2.0):
     return copy
 
 
-def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=()):
+def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=(), special=SPECIAL):
     """Write a model as llama.cpp's converter does; the last `padding` tokens are unused rows."""
     kind = architecture or model.config.model_type
     config = config_of(model)
-    words = vocabulary(["Ġ Ġ"])
+    words = vocabulary(["Ġ Ġ"], special)
     writer = gguf.GGUFWriter(path, kind)
     writer.add_context_length(config.max_positions)
     writer.add_embedding_length(config.width)
