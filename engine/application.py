@@ -4,22 +4,23 @@
                         this open for as long as it lives
     POST /edit          an `EditRequest`; its frames, then its result or error, one object a line
     GET  /status        one object, for people
+    POST /listen        `{"port", "token"}`: answer on loopback TCP, too, while this is kept open
     POST /stop          drop everything and exit
 
 The messages are those of `engine.protocol`. A request that is refused has a status to match: 400,
-or 503 with `Retry-After`. Whoever closes the connection no longer wants the answer.
+or 503 with `Retry-After`. Whoever closes the connection no longer wants the answer. Other tools
+have routes of their own, `engine.serving.routes`; over TCP there are these, `/edit` and `/status`,
+for those who know the token.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,82 +28,16 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from engine.errors import Busy, ConfigError, EngineError
 from engine.place import Identity
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Load, Message, Scheduler, error_message
-
-MAX_BODY_BYTES = 16 << 20
-# More than these have not been read yet: the client is slow, and a frame is soon outdated.
-MAX_UNREAD_FRAMES = 8
-_LAST = frozenset({"result", "error"})
-
-
-class Mailbox:
-    """Messages from any thread to one connection."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
-
-    def put(self, message: Message | None) -> None:
-        """Send a message; None ends the answer."""
-        self._loop.call_soon_threadsafe(self._put, message)
-
-    def _put(self, message: Message | None) -> None:
-        is_frame = message is not None and message["type"] == "frame"
-        if not is_frame or self._messages.qsize() < MAX_UNREAD_FRAMES:
-            self._messages.put_nowait(message)
-
-    async def get(self) -> Message | None:
-        """Wait for the next message."""
-        return await self._messages.get()
-
-
-class Stream:
-    """An answer sent as its messages come.
-
-    `at_start` is called when the client can see that there is one, `at_end` when it is over or
-    unwanted.
-    """
-
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        at_end: Callable[[], None],
-        at_start: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._mailbox, self._at_end, self._at_start = mailbox, at_end, at_start
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the last message, or until the client goes away."""
-        sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_left(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._at_end()
-            sending.cancel()
-            leaving.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
-
-    async def _send(self, send: Send) -> None:
-        headers = [(b"content-type", b"application/x-ndjson")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._at_start()
-        last = False
-        while not last:
-            message = await self._mailbox.get()
-            last = message is None or message["type"] in _LAST
-            line = b"" if message is None else json.dumps(message).encode() + b"\n"
-            await send({"type": "http.response.body", "body": line, "more_body": not last})
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+from engine.serving.guard import Guard
+from engine.serving.listener import Listener
+from engine.serving.mailbox import Mailbox, Stream, json_body
+from engine.serving.metrics import Metrics
+from engine.serving.routes import Routes, client_of
 
 
 class Application:
@@ -114,20 +49,40 @@ class Application:
         self.wants_to_stop = asyncio.Event()
         self._started = time.monotonic()
         self._clients: dict[str, tuple[int, Mailbox]] = {}
+        self._listeners: dict[Mailbox, Listener] = {}
         self.scheduler = Scheduler(load, self._announce, unload_s)
+        self._metrics = Metrics(
+            {
+                "waiting": ("Requests that wait.", lambda: self.scheduler.num_waiting),
+                "running": ("Requests being worked on.", lambda: self.scheduler.is_running),
+                "clients": ("Diffill's own clients.", lambda: len(self._clients)),
+                "memory_bytes": ("Memory of the process.", memory_bytes),
+            }
+        )
+        public = [
+            *Routes(identity.name, self.scheduler, self._metrics).routes,
+            Route("/edit", self._edit, methods=["POST"]),
+            Route("/status", self._status),
+        ]
+        self.public = Starlette(routes=public)
         self.asgi = Starlette(
             routes=[
+                *public,
                 Route("/hello", self._hello),
-                Route("/edit", self._edit, methods=["POST"]),
-                Route("/status", self._status),
+                Route("/listen", self._listen, methods=["POST"]),
                 Route("/stop", self._stop, methods=["POST"]),
             ]
         )
 
+    @property
+    def idle_s(self) -> float:
+        """For how long nobody has wanted anything; an open port may be wanted at any time."""
+        return 0.0 if self._listeners else self.scheduler.idle_s
+
     async def close(self) -> None:
         """Drop all work and end every answer."""
         await asyncio.to_thread(self.scheduler.close)
-        for _, mailbox in list(self._clients.values()):
+        for mailbox in [*(box for _, box in self._clients.values()), *self._listeners]:
             mailbox.put(None)
 
     def _announce(self, status: Message) -> None:
@@ -151,16 +106,36 @@ class Application:
     async def _edit(self, request: Request) -> Stream | Response:
         mailbox = Mailbox()
         try:
-            edit = EditRequest.from_json(await _json_body(request))
-            job = Job(edit, request.headers.get("x-diffill-client", ""), mailbox.put)
+            edit = EditRequest.from_json(await json_body(request))
+            job = Job(edit, client_of(request), self._metrics.counting("/edit", mailbox.put))
             self.scheduler.submit(job)
         except EngineError as error:
+            self._metrics.refused("/edit", error)
             return self._refusal(error)
         return Stream(
             mailbox,
             at_end=lambda: self.scheduler.cancel(job),
             at_start=lambda: self.scheduler.release(job),
         )
+
+    async def _listen(self, request: Request) -> Stream | Response:
+        try:
+            wanted = await json_body(request)
+            port, token = wanted.get("port"), wanted.get("token")
+            if not isinstance(port, int) or not isinstance(token, str) or not token:
+                raise ConfigError("port and token are missing")
+            listener = Listener(Guard(self.public, token), port)
+        except ConfigError as error:
+            return self._refusal(error)
+        mailbox = Mailbox()
+        self._listeners[mailbox] = listener
+        mailbox.put({"type": "listening", "port": listener.port})
+
+        def left() -> None:
+            del self._listeners[mailbox]
+            listener.close()
+
+        return Stream(mailbox, left)
 
     def _refusal(self, error: EngineError) -> Response:
         if isinstance(error, ConfigError):
@@ -181,6 +156,7 @@ class Application:
                 "state": scheduler.state["state"],
                 "message": scheduler.state["message"],
                 "clients": [pid for pid, _ in self._clients.values()],
+                "ports": [listener.port for listener in self._listeners.values()],
                 "running": int(scheduler.is_running),
                 "waiting": scheduler.num_waiting,
                 "done": scheduler.num_done,
@@ -193,21 +169,6 @@ class Application:
     async def _stop(self, _request: Request) -> Response:
         self.wants_to_stop.set()
         return JSONResponse({"pid": os.getpid()})
-
-
-async def _json_body(request: Request) -> Message:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise ConfigError(f"the request is longer than {MAX_BODY_BYTES:,} bytes")
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the request is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError("the request is not a JSON object")
-    return data
 
 
 def memory_bytes() -> int:

@@ -116,6 +116,15 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("diffill", appauthor=False)
 
 
+def config_dir() -> Path:
+    """Return the folder of the user's own settings: `DIFFILL_CONFIG`, else the usual place."""
+    if folder := os.environ.get("DIFFILL_CONFIG"):
+        return Path(folder).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_config_path("diffill", appauthor=False)
+
+
 def cached_path(entry: ModelEntry) -> Path:
     """Return where a fetched model lies, whether it is there or not."""
     return cache_dir() / "models" / entry.file

@@ -6,19 +6,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
+from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
-from engine.family import Family, Layout
-from engine.fill import Draft
-from engine.fillers import filler_of
-from engine.model import Transformer
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
-from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
-from engine.tokenizer import Tokenizer
+from engine.tries import Draft, FillsHoles, Rewrites
 from grammars.holes import is_unwritten
-from grammars.lines import line_end, with_line_end
+from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
 from grammars.validation import Verdict, validate
 
@@ -37,21 +32,13 @@ class _Judged:
 
 
 class Editor:
-    """A loaded model that edits text; it keeps nothing between requests."""
+    """A model, here or elsewhere, that edits text; it keeps no request in mind.
 
-    def __init__(
-        self,
-        model: Transformer,
-        tokenizer: Tokenizer,
-        family: Layout,
-        decoding: Decoding = Decoding.SEQUENTIAL,
-    ) -> None:
-        if decoding is Decoding.PARALLEL and not model.has_adapter:
-            raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-        self._filler = filler_of(model, tokenizer, family, decoding)
-        self._rewriter = None
-        if isinstance(family, Family) and family.chat:
-            self._rewriter = Rewriter(model, tokenizer, family)
+    Torch-free: `engine.loading.editor_on` makes one of a loaded model.
+    """
+
+    def __init__(self, filler: FillsHoles, rewriter: Rewrites | None = None) -> None:
+        self._filler, self._rewriter = filler, rewriter
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span, from the top; each sees the new text of those above it.
@@ -155,9 +142,15 @@ def _leaves_a_hole(
     request: EditRequest, made: Sequence[Replacement], replacement: Replacement
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
-    edits = [*made, replacement]
-    places = dict(landed(edits))
-    return is_unwritten(apply(request.text, edits), places[replacement.span], request.language)
+    span, text = replacement.span, replacement.text
+
+    def is_hole(text: str) -> bool:
+        edits = [*made, Replacement(span, text)]
+        place = dict(landed(edits))[span]
+        return is_unwritten(apply(request.text, edits), place, request.language)
+
+    # A placeholder moved out of its function, below the docstring, is one as well.
+    return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

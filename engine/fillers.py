@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
-
-from engine.config import Decoding, EffortConfig
-from engine.control import Control
+from engine.config import Decoding
 from engine.family import Blocks, Family, InPlace, Layout, Resize
-from engine.fill import Draft, Filler
+from engine.fill import Filler
 from engine.in_blocks import BlockFiller
 from engine.in_place import InPlaceFiller
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.resizing import ResizingFiller
-from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-
-
-class FillsHoles(Protocol):
-    """A model with its way of filling."""
-
-    def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
-    ) -> Iterator[Draft]:
-        """Yield drafts of the hole, the likeliest first."""
-        ...
+from engine.tries import FillsHoles
 
 
 def filler_of(
-    model: Transformer, tokenizer: Tokenizer, family: Layout, decoding: Decoding
+    model: Transformer,
+    tokenizer: Tokenizer,
+    family: Layout,
+    decoding: Decoding,
+    contexts: PrefixCache,
 ) -> FillsHoles:
     """Return what fills holes with a model of a family; `decoding` is for the `fim` layout."""
     match family:
         case Family():
-            return Filler(model, tokenizer, family, decoding)
+            return Filler(model, tokenizer, family, decoding, contexts)
         case Blocks():
             return BlockFiller(model, tokenizer, family)
         case InPlace(resize=Resize()):

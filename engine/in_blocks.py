@@ -21,15 +21,17 @@ from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.errors import ConfigError
 from engine.family import Blocks, Fim
-from engine.fill import CONTEXT_CHUNK, Draft, draft_of
+from engine.fill import draft_of
 from engine.frames import show_step
 from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 _SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
 _HOLE = "[MISSING]"
+_CHUNK = 512  # tokens of one pass, at most; a cancel waits for one of them
 
 
 class BlockDenoiser:
@@ -145,7 +147,7 @@ class BlockFiller:
         size = self._family.block
         whole = len(prompt) // size * size
         before = torch.zeros(1, self._model.config.width, dtype=self._model.dtype)
-        step = CONTEXT_CHUNK // size * size
+        step = _CHUNK // size * size
         for start in range(0, whole, step):
             control.check()
             chunk = torch.tensor(prompt[start : min(start + step, whole)])

@@ -19,12 +19,13 @@ from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.errors import ConfigError
 from engine.family import InPlace
-from engine.fill import Draft, draft_of
+from engine.fill import draft_of
 from engine.frames import show_step
 from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 # The lengths tried where the model cannot tell the hole's end.
 _LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)

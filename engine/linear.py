@@ -28,20 +28,32 @@ def _has_vnni() -> bool:
 
 
 class LowRank:
-    """The update y += up(down(x)); the scale is folded into `up`."""
+    """The update y += up(down(x)) of one projection, or of several that share their input.
 
-    def __init__(self, down: Tensor, up: Tensor) -> None:
-        self.down = down  # (R, I)
-        self.up = up  # (O, R)
+    The scale is folded into the ups, each of which has its own rows of `down`.
+    """
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the update (T, O) for x (T, I)."""
-        return F.linear(F.linear(x, self.down), self.up)
+    def __init__(self, down: Tensor, *ups: Tensor) -> None:
+        """Take down (R, I) and ups (O, R), outputs side by side; their R add up to that of down."""
+        self.down = down
+        self.ups = [up.t().contiguous() for up in ups]  # (R, O): as a single token reads it fastest
 
     @classmethod
     def side_by_side(cls, updates: Sequence[LowRank]) -> LowRank:
         """Join the updates of projections that share their input and are computed as one."""
-        return cls(torch.cat([u.down for u in updates]), torch.block_diag(*(u.up for u in updates)))
+        return cls(torch.cat([u.down for u in updates]), *(up.t() for u in updates for up in u.ups))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the update (…, O) for x (…, I)."""
+        inner = F.linear(x, self.down).split([len(up) for up in self.ups], -1)
+        return torch.cat([h @ up for h, up in zip(inner, self.ups, strict=True)], -1)
+
+    def add_to(self, y: Tensor, x: Tensor) -> None:
+        """Add the update for x (…, I) to y (…, O) in place, without gradients."""
+        inner = F.linear(x.flatten(0, -2), self.down).split([len(up) for up in self.ups], -1)
+        parts = y.flatten(0, -2).split([up.shape[1] for up in self.ups], -1)
+        for part, h, up in zip(parts, inner, self.ups, strict=True):
+            part.addmm_(h, up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +124,24 @@ class Int8Linear:
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         self._reduce_range = not _has_vnni()
-        self._sums = weight.values.sum(1, dtype=torch.float32) * weight.scale  # (O,)
+        # In pieces: torch makes floats of all it adds up first, half a gigabyte for a large head.
+        sums = [rows.sum(1, dtype=torch.float32) for rows in weight.values.split(4096)]
+        self._sums = torch.cat(sums) * weight.scale  # (O,)
         self.bias = bias
         self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (T, I) to (T, O), with the update if `adapted`."""
-        low, high = x.aminmax(dim=-1, keepdim=True)  # (T, 1)
+        # (T, 1) each; torch's aminmax does the same many times slower.
+        low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
         scale = (high - low).clamp_min(_TINY)
         y = torch.ops.quantized.linear_dynamic((x - low) / scale, self._packed, self._reduce_range)
         y = y.mul_(scale).addcmul_(low, self._sums)
         if self.bias is not None:
             y = y.add_(self.bias)
-        return y.add_(self.update(x)) if adapted and self.update else y
+        if adapted and self.update:
+            self.update.add_to(y, x)
+        return y
 
 
 class Linear(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from engine.catalogue import LocalModel, cache_dir, chosen_precision, resolve_lo
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding, Precision
 from engine.edit import Editor
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
+from engine.family import Family, Layout
+from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
+from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
+from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
 from engine.weights import PackedWeights, pack, weights_of
 
@@ -41,7 +46,46 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+    family = local.entry.family
+    return editor_on(
+        transformer,
+        tokenizer,
+        family,
+        decoding or Decoding.SEQUENTIAL,
+        context_mb=context_mb(),
+    )
+
+
+def context_mb() -> int:
+    """Return how much memory encoded contexts may take; the environment has the last word."""
+    text = os.environ.get("DIFFILL_CONTEXT_MB", "")
+    if not text:
+        return DEFAULT_MB
+    if not text.isdecimal():
+        raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
+    return int(text)
+
+
+def editor_on(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    family: Layout,
+    decoding: Decoding = Decoding.SEQUENTIAL,
+    *,
+    context_mb: int = DEFAULT_MB,
+) -> Editor:
+    """Return what edits with a loaded model; it keeps the contexts of its last requests.
+
+    Raises:
+        ConfigError: if the decoding needs an adapter, and there is none.
+    """
+    if decoding is Decoding.PARALLEL and not model.has_adapter:
+        raise ConfigError("decoding is parallel, which needs an adapter: there is none")
+    contexts = PrefixCache(model, context_mb)
+    filler = filler_of(model, tokenizer, family, decoding, contexts)
+    if not isinstance(family, Family) or family.chat is None:
+        return Editor(filler)
+    return Editor(filler, Rewriter(model, tokenizer, family, contexts))
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:

@@ -194,6 +194,8 @@ class Transformer:
         """
         if mask is not None:  # repeated as the queries of one key head are, see Layer
             mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
+            # As what is added to the scores: made once here, not in every layer.
+            mask = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)
         if self._places is not None:
             x = x + self._places[positions]
         cos, sin = self._cos[positions], self._sin[positions]

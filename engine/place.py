@@ -10,9 +10,10 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from engine.catalogue import LocalModel, chosen_precision
+from engine.catalogue import LocalModel, chosen_precision, resolve_local
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
+from engine.remotes import PREFIX, remote_of
 
 # `sun_path` holds 104 bytes on macOS and 108 on Linux, its final zero included.
 MAX_SOCKET_BYTES = 103
@@ -80,14 +81,34 @@ def identity_of(local: LocalModel) -> Identity:
     return Identity(package_version(), local.entry.name, digest)
 
 
-def place_of(local: LocalModel, identity: Identity) -> Place:
-    """Return the place of the one engine for a model, as this installation of Diffill runs it."""
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """The one engine for a model, as this installation of Diffill runs it."""
+
+    model: str  # names the model to the engine's process
+    identity: Identity
+    place: Place
+
+
+def residence_of(model: str | None) -> Residence:
+    """Return where the engine of a model lives: one that is on this machine, or a remote.
+
+    Raises:
+        EngineError: if there is no such model.
+    """
+    if remote := remote_of(model):
+        name = f"remote-{remote.name}"
+        argument, identity = PREFIX + remote.name, Identity(package_version(), name, remote.digest)
+    else:
+        local = resolve_local(model)
+        argument, identity = str(local.path), identity_of(local)
     parts = (
-        *(identity.protocol, identity.version, identity.hash),
-        *(local.path, chosen_precision(), Path(__file__).parent),
+        *(identity.protocol, identity.version, identity.hash, argument),
+        *(chosen_precision(), Path(__file__).parent),
     )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
-    return Place(runtime_dir(), f"{identity.name[:24]}-{key}")
+    name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])
+    return Residence(argument, identity, Place(runtime_dir(), f"{name}-{key}"))
 
 
 def private(place: Place) -> Place:

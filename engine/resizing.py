@@ -19,7 +19,7 @@ from engine.control import Control
 from engine.denoise import Denoiser, DenoiseStep
 from engine.errors import ConfigError
 from engine.family import InPlace
-from engine.fill import Draft, draft_of
+from engine.fill import draft_of
 from engine.frames import show_step
 from engine.in_place import InPlaceDenoiser
 from engine.model import Transformer
@@ -28,6 +28,7 @@ from engine.scoring import confidence, rank
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Draft
 
 # How many masks a try starts with; the published demonstration takes the first.
 _STARTS = (4, 16, 64)

@@ -99,6 +99,11 @@ class Scheduler:
         return self._running is not None
 
     @property
+    def is_alive(self) -> bool:
+        """Whether there is still a thread to work."""
+        return self._worker.is_alive()
+
+    @property
     def idle_s(self) -> float:
         """For how long nobody has wanted anything."""
         busy = self._waiting or self._running or self.state["state"] == "loading"

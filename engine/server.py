@@ -21,10 +21,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.application import Application
-from engine.catalogue import resolve_local
 from engine.config import Decoding
+from engine.editors import open_editor
 from engine.errors import ConfigError, EngineError, EngineUnavailable
-from engine.place import Identity, Place, identity_of, place_of, private
+from engine.place import Identity, Place, private, residence_of
 from engine.scheduler import Load
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ async def _serve(
     server = _Server(config, place, application)
 
     async def watch() -> None:
-        while (idle_s := application.scheduler.idle_s) < exit_s:
+        while (idle_s := application.idle_s) < exit_s:
             try:
                 await asyncio.wait_for(application.wants_to_stop.wait(), exit_s - idle_s)
                 break
@@ -221,23 +221,19 @@ def run_model(
     Raises:
         EngineError: if there is no such model, or nothing can listen.
     """
-    local = resolve_local(model)
-    identity = identity_of(local)
-    place = place_of(local, identity)
+    lives = residence_of(model)
 
     def load(report: Callable[[str, float], None]):
-        from engine.loading import load_editor  # torch: clients can connect before it is here
-
-        return load_editor(str(local.path), report, decoding=decoding)
+        return open_editor(lives.model, report, decoding=decoding)
 
     return run(
-        place,
-        identity,
+        lives.place,
+        lives.identity,
         load,
         unload_s=seconds("DIFFILL_UNLOAD_S", UNLOAD_S),
         exit_s=seconds("DIFFILL_EXIT_S", EXIT_S),
         detach=detach,
-        on_listen=lambda: on_listen(place),
+        on_listen=lambda: on_listen(lives.place),
     )
 
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 from engine.config import EFFORTS, Decoding, Precision
 from engine.control import Control
 from engine.edit import Editor
+from engine.editors import open_editor
 from engine.errors import EngineError
 from engine.protocol import EditRequest, Frame
 
@@ -144,9 +145,7 @@ def main() -> int:
     sink = private_stdout()
 
     def load(report: Callable[[str, float], None]) -> Editor:
-        from engine.loading import load_editor  # torch: only once the pipe is being read
-
-        return load_editor(args.model, report, decoding=args.decoding, precision=args.precision)
+        return open_editor(args.model, report, decoding=args.decoding, precision=args.precision)
 
     Service(sys.stdin.buffer, sink, load).run()
     return 0

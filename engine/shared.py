@@ -10,16 +10,15 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import resolve_local
 from engine.client import MAX_STARTS, START_WINDOW_S, EngineStatus, OnFrame, OnStatus
 from engine.errors import EngineUnavailable, error_of_kind
-from engine.place import Identity, Place, identity_of, place_of, private
+from engine.place import Identity, Place, private, residence_of
 from engine.protocol import EditRequest, EditResult, Frame
 from engine.transport import Broken, Unreachable, exchange
 
@@ -39,18 +38,17 @@ class Home:
 
 
 def home_of(model: str | None) -> Home:
-    """Return the home of the engine of a model, which must be on this machine.
+    """Return the home of the engine of a model.
 
     `-P` keeps the working directory (the user's project, perhaps with an `engine/` of its own)
     off the module path.
 
     Raises:
-        EngineError: if there is no such model here.
+        EngineError: if there is no such model here, and no such remote.
     """
-    local = resolve_local(model)
-    identity = identity_of(local)
-    command = [sys.executable, "-P", "-m", "engine.server", "--detach", "--model", str(local.path)]
-    return Home(place_of(local, identity), identity, command)
+    lives = residence_of(model)
+    command = [sys.executable, "-P", "-m", "engine.server", "--detach", "--model", lives.model]
+    return Home(lives.place, lives.identity, command)
 
 
 class SharedEngine:
@@ -79,10 +77,40 @@ class SharedEngine:
             except Unreachable as error:
                 # It left between our greeting and our asking: nothing was begun, so ask the next.
                 log.info("the engine has left: %s", error)
-                # Others may be greeting its successor already: that is theirs to keep.
-                if listening and self._listening is listening:
-                    self._listening = None
-                    listening.cancel()
+                self._leave(listening)
+
+    async def listen(self, port: int, token: str, on_open: Callable[[int], None]) -> None:
+        """Let the engine answer other tools on loopback TCP, until it is stopped.
+
+        `on_open` is told the port, again when the engine has died and another is there.
+
+        Raises:
+            EngineError: if the port cannot be had, or no engine.
+        """
+        body = json.dumps({"port": port, "token": token}).encode()
+        while True:
+            home = await self._connected()
+            listening = self._listening
+            try:
+                async with (
+                    exchange(home.place.socket, "POST", "/listen", body=body) as answer,
+                    aclosing(answer.lines()) as lines,
+                ):
+                    async for line in lines:
+                        message = json.loads(line)
+                        if message["type"] == "error":
+                            raise error_of_kind(message["kind"], message["message"])
+                        on_open(message["port"])
+                return
+            except (Unreachable, Broken) as error:
+                log.info("the engine has left: %s", error)
+                self._leave(listening)
+
+    def _leave(self, listening: asyncio.Task[None] | None) -> None:
+        """Give up an engine that has left; others may be greeting its successor already."""
+        if listening and self._listening is listening:
+            self._listening = None
+            listening.cancel()
 
     async def close(self) -> None:
         """Leave the engine to its other clients; it drops what this one still waits for."""

@@ -152,7 +152,8 @@ class PackedWeights:
                 raise CheckpointError(f"{folder} has format {data['format']}, not {FORMAT}")
             self.config = ModelConfig(**data["config"])
             self.vocabulary = Vocabulary(**data["vocabulary"])
-            self._file = safe_open(folder / "weights.safetensors", "pt")
+            self._path = folder / "weights.safetensors"
+            self._file = safe_open(self._path, "pt")
             self._names = frozenset(self._file.keys())
             wanted = {f"{n}.{kind}" for n in _matrices(self.config) for kind in ("weight", "scale")}
             if missing := (wanted | set(_vectors(self.config))) - self._names:
@@ -161,10 +162,11 @@ class PackedWeights:
             raise CheckpointError(f"{folder} is damaged: {error}") from error
 
     def linear(self, names: Sequence[str]) -> Int8Linear:
-        """Return an int8 layer."""
-        biases = [self._file.get_tensor(b) for n in names if (b := f"{n}.bias") in self._names]
-        weight = Int8Weight.stacked([self._matrix(n) for n in names])
-        return Int8Linear(weight, torch.cat(biases) if biases else None)
+        """Return an int8 layer, a copy: a mapping of its own lets the pages read for it go."""
+        with safe_open(self._path, "pt") as file:
+            biases = [file.get_tensor(b) for n in names if (b := f"{n}.bias") in self._names]
+            weight = Int8Weight.stacked([_matrix(file, n) for n in names])
+            return Int8Linear(weight, torch.cat(biases) if biases else None)
 
     def vector(self, name: str) -> Tensor:
         """Return what is kept as it is: the weight of a norm, a bias, a router."""
@@ -172,12 +174,12 @@ class PackedWeights:
 
     def embedding(self) -> Embedding:
         """Return a look-up that scales the rows it needs: the mapped file is all its memory."""
-        table = self._matrix(_embedding_name(self.config))
+        table = _matrix(self._file, _embedding_name(self.config))
         return lambda ids: table.values[ids].float() * table.scale[ids, None]
 
-    def _matrix(self, name: str) -> Int8Weight:
-        get = self._file.get_tensor
-        return Int8Weight(get(f"{name}.weight"), get(f"{name}.scale"))
+
+def _matrix(file: safe_open, name: str) -> Int8Weight:
+    return Int8Weight(file.get_tensor(f"{name}.weight"), file.get_tensor(f"{name}.scale"))
 
 
 def pack(

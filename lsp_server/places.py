@@ -22,17 +22,27 @@ def holes_of(snapshot: Snapshot) -> tuple[Hole, ...]:
 
 
 def hole_at(snapshot: Snapshot, pointer: Span) -> Hole | None:
-    """Return the hole that is selected, or that a cursor is in or on the lines of."""
-    at = pointer.start
+    """Return the hole that is selected, but for white space, or on whose lines a cursor is."""
+    at, text = pointer.start, snapshot.text
     for hole in holes_of(snapshot):
         if len(pointer):
-            if hole.span == pointer:
+            if _bare(text, hole.span) == _bare(text, pointer):
                 return hole
             continue
-        ends_line = hole.span.of(snapshot.text).endswith(("\n", "\r"))
+        ends_line = hole.span.of(text).endswith(("\n", "\r"))
         if hole.span.start <= at < hole.span.end + (not ends_line):
             return hole
     return None
+
+
+def holes_within(snapshot: Snapshot, pointer: Span) -> tuple[Hole, ...]:
+    """Return the holes a selection holds, the first `MAX_HOLES` of them."""
+
+    def is_within(hole: Hole) -> bool:
+        bare = _bare(snapshot.text, hole.span)
+        return pointer.start <= bare.start and bare.end <= pointer.end
+
+    return tuple(filter(is_within, holes_of(snapshot)))[:MAX_HOLES]
 
 
 def pointed_at(pointers: Iterable[Span]) -> Places:
@@ -61,6 +71,13 @@ def offer_for_all(holes: Sequence[Hole]) -> str | None:
     if len(holes) > MAX_HOLES:
         return f"fill the first {MAX_HOLES} holes"
     return f"fill all {len(holes)} holes" if len(holes) > 1 else None
+
+
+def _bare(text: str, span: Span) -> Span:
+    """Return a span without the white space at its ends."""
+    code = span.of(text)
+    start = span.start + len(code) - len(code.lstrip())
+    return Span(start, max(start, span.start + len(code.rstrip())))
 
 
 def _meant(snapshot: Snapshot, pointer: Span) -> Span:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.catalogue import config_dir
 from lsp_server.settings import SCHEMA, Origin, Source
 
 USER_FILE = "config.toml"
@@ -34,12 +35,8 @@ def sources(folder: Path | None) -> Iterator[Source]:
 
 
 def user_file() -> Path:
-    """Return where the user's file is: in `DIFFILL_CONFIG`, else in the user's folder for such."""
-    if folder := os.environ.get("DIFFILL_CONFIG"):
-        return Path(folder).expanduser().absolute() / USER_FILE
-    import platformdirs
-
-    return platformdirs.user_config_path("diffill", appauthor=False) / USER_FILE
+    """Return where the user's file is."""
+    return config_dir() / USER_FILE
 
 
 def _of_project(folder: Path) -> Iterator[Source]:

@@ -8,6 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.catalogue import entry_of, find
+from engine.fetch import fetch
+
+
+@pytest.fixture(scope="session")
+def model_file():
+    """The default model, fetched into the user's cache if it is not there."""
+    return find(None) or fetch(entry_of(None), lambda message, fraction: None)
+
 
 @pytest.fixture(autouse=True)
 def engine_folder(monkeypatch):

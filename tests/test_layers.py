@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
     *("families", "recognition", "hub", "hub_fetch", "footprint", "shape", "shapes", "config"),
-    *("place", "shared", "transport"),
+    *("place", "shared", "transport", "remotes", "secret"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
 SHIPPED = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -87,6 +87,8 @@ def test_the_command_line_leaves_torch_to_the_engine(path):
     [
         ("engine.client", {*HEAVY, "pygls", "rich", "lsprotocol"}),
         ("engine.fetch", HEAVY),
+        ("engine.server", HEAVY),
+        ("engine.remote_filler", HEAVY),
         ("lsp_server", {*HEAVY, "pygls"}),
         ("lsp_server.server", HEAVY),
         ("editor_clients.command_line.main", {*HEAVY, "pygls", "lsprotocol", "rich"}),

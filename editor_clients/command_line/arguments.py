@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     commands.add_parser("lsp", parents=[model], help="the language server, on stdin and stdout")
     _add_engine(commands, model, manners)
+    _add_serve(commands, model, manners)
     _add_model(commands, manners)
     config = commands.add_parser(
         "config", parents=[manners], help="print the settings that count here, and where from"
@@ -280,6 +281,20 @@ def _add_engine(
     command = commands.add_parser("engine", parents=[model, manners], help=what)
     command.add_argument("action", nargs="?", choices=("run", "status", "stop"), default="run")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _add_serve(
+    commands: Commands, model: argparse.ArgumentParser, manners: argparse.ArgumentParser
+) -> None:
+    what = "answer other tools on this machine: llama.cpp's, OpenAI's and Mercury's interface"
+    command = commands.add_parser("serve", parents=[model, manners], help=what)
+    command.add_argument(
+        "--port", type=_natural, default=8012, metavar="N", help="of 127.0.0.1 (default: 8012)"
+    )
+    command.add_argument("--ray", action="store_true", help="on Ray Serve (extra `cluster`)")
+    command.add_argument(
+        "--replicas", type=_count, default=1, metavar="N", help="how many engines Ray runs"
+    )
 
 
 def _add_model(commands: Commands, manners: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from editor_clients.command_line.screen import Screen
 from engine import catalogue
 from engine.client import EngineClient, OnStatus, open_engine
 from engine.protocol import EditRequest, EditResult
+from engine.remotes import PREFIX, remote_of
 
 # Makes an engine that tells its status; a test gives a scripted one.
 OpenEngine = Callable[[OnStatus], EngineClient]
@@ -37,10 +38,21 @@ def ensure_model(model: str | None, screen: Screen) -> Path:
         return fetch_folder(named, report)
 
 
+def ready_model(model: str | None, screen: Screen) -> str:
+    """Return what names a model to its engine: a remote, or a file that is here, fetched if not.
+
+    Raises:
+        EngineError: if there is no such model, or no source gave it.
+    """
+    if remote := remote_of(model):
+        return PREFIX + remote.name
+    return str(ensure_model(model, screen))
+
+
 def engine_for(model: str | None, screen: Screen) -> OpenEngine:
     """Return what starts the engine on a model, which is made ready now."""
-    path = str(ensure_model(model, screen))
-    return lambda on_status: open_engine(path, on_status)
+    ready = ready_model(model, screen)
+    return lambda on_status: open_engine(ready, on_status)
 
 
 @asynccontextmanager

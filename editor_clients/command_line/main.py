@@ -89,6 +89,12 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
                 return resident.run(args.model, _screen(args))
             act = {"status": resident.status, "stop": resident.stop}
             return act[args.action](_screen(args), as_json=args.json)
+        case "serve":
+            from editor_clients.command_line import serving
+
+            if args.ray:
+                return serving.run_on_ray(args.model, args.port, args.replicas, _screen(args))
+            return serving.run(args.model, args.port, _screen(args))
         case "model":
             from editor_clients.command_line import models
 

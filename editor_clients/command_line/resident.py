@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from editor_clients.command_line.engines import ensure_model
+from editor_clients.command_line.engines import ready_model
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, counted, table
 
@@ -18,8 +18,8 @@ def run(model: str | None, screen: Screen) -> Exit:
         raise Stop(Exit.USAGE, "the shared engine needs Unix sockets: Windows has none for it")
     from engine.server import run_model
 
-    path = str(ensure_model(model, screen))
-    if not run_model(path, on_listen=lambda place: screen.say(f"listening on {place.socket}")):
+    ready = ready_model(model, screen)
+    if not run_model(ready, on_listen=lambda place: screen.say(f"listening on {place.socket}")):
         raise Stop(Exit.REFUSED, "an engine of this model runs already: `diffill engine status`")
     return Exit.DONE
 

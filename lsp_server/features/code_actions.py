@@ -16,7 +16,14 @@ from lsp_server.documents import Snapshot
 from lsp_server.drafts import draft
 from lsp_server.failures import InvalidParams, Stale
 from lsp_server.features.commands import CANNOT_APPLY, FILL, FILL_ALL, REWRITE
-from lsp_server.places import every_hole, hole_at, holes_of, offer_for_all, pointed_at
+from lsp_server.places import (
+    every_hole,
+    hole_at,
+    holes_of,
+    holes_within,
+    offer_for_all,
+    pointed_at,
+)
 from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.rewrites import REWRITES
 from lsp_server.session import Session
@@ -104,6 +111,11 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     if hole:
         yield _Offer(title=f"fill this hole: {hole.what}", command=FILL, spans=(hole.span,))
     else:
+        # Emacs' eglot selects the expression at point, which may be all of a function.
+        if inside := holes_within(snapshot, pointer):
+            title = f"fill the {len(inside)} holes selected"
+            title = title if len(inside) > 1 else f"fill this hole: {inside[0].what}"
+            yield _Offer(title=title, command=FILL, spans=tuple(hole.span for hole in inside))
         title = "fill the selection" if len(pointer) else "fill here"
         yield _Offer(title=title, command=FILL, spans=(pointer,))
     if title := offer_for_all(holes_of(snapshot)):
@@ -159,7 +171,8 @@ def _action(
 def _command(offer: _Offer, snapshot: Snapshot) -> lsp.Command:
     argument: dict[str, object] = {"uri": snapshot.uri, "version": snapshot.version}
     if offer.command != FILL_ALL:
-        argument["range"] = snapshot.positions.range(offer.spans[0])
+        ranges = [snapshot.positions.range(span) for span in offer.spans]
+        argument |= {"range": ranges[0]} if len(ranges) == 1 else {"ranges": ranges}
     if offer.instruction:
         argument["instruction"] = offer.instruction
     return lsp.Command(f"Diffill: {offer.title}", offer.command, arguments=[argument])

@@ -4,16 +4,8 @@ from pathlib import Path
 import pytest
 
 from editor_clients import command_line
-from engine.catalogue import entry_of, find
-from engine.fetch import fetch
 
 SAMPLES = Path(command_line.__file__).parent / "samples"
-
-
-@pytest.fixture(scope="session")
-def model_file():
-    """The default model, fetched into the user's cache if it is not there."""
-    return find(None) or fetch(entry_of(None), lambda message, fraction: None)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import tiny
 from engine.adapter import load_adapter
 from engine.config import Decoding
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
+from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -23,7 +23,9 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 
 @pytest.fixture(scope="module")
 def editor():
-    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    """One that meets every request as its first."""
+    model = tiny.transformer(tiny.reference())
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def parallel(tmp_path_factory):
     model = tiny.transformer(tiny.reference())
     path = tmp_path_factory.mktemp("adapter") / "a.safetensors"
     load_adapter(model, tiny.write_adapter(path, tiny.adapter_tensors(model.config)), "base")
-    return Editor(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def request(text=TEXT, spans=(LINE,), **options):
@@ -149,6 +151,17 @@ def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
     assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
 
 
+@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
+def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor, fill):
+    scripted(monkeypatch, editor, fill)
+    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
+    start = text.index("    ...")
+    asked = request(text, [Span(start, start + 9)], language="python")
+    assert editor.edit(asked, Control()).best.verdict.reasons == (
+        "the model puts a placeholder here",
+    )
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
@@ -215,7 +228,22 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
     control.on_frame = lambda frame: control.cancel()
     with pytest.raises(Cancelled):
         editor.edit(request(instruction=instruction), control)
-    assert control.forward_calls == 2
+    assert control.steps == 1
+
+
+def test_what_is_kept_from_other_requests_changes_no_edit(editor):
+    keeping = editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    rng = random.Random(1)
+    calls = 0
+    for number in range(40):
+        asked = random_request(rng)
+        if number % 3 == 0:
+            asked = replace(asked, instruction="rename it")
+        for again in (asked, replace(asked, text=asked.text + "\n")):
+            expected, got = (e.edit(again, Control()) for e in (editor, keeping))
+            assert got.candidates == expected.candidates
+            calls += expected.stats.forward_calls - got.stats.forward_calls
+    assert calls > 0  # some contexts were known
 
 
 def test_a_rewrite_stays_within_its_span(editor):
@@ -233,7 +261,7 @@ def test_a_region_the_model_cannot_hold_is_refused(editor):
 
 def test_parallel_decoding_needs_an_adapter():
     with pytest.raises(ConfigError, match="needs an adapter"):
-        Editor(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+        editor_on(tiny.transformer(), tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
 
 
 def test_parallel_decoding_shows_every_step(parallel):

@@ -77,8 +77,14 @@ def test_stacked_equals_separate(random):
 def test_updates_side_by_side_equal_separate_ones(random):
     x = random(5, 32)
     updates = [LowRank(random(r, 32), random(n, r)) for r, n in ((4, 8), (2, 6), (4, 3))]
-    joined = LowRank.side_by_side(updates)(x)
-    torch.testing.assert_close(joined, torch.cat([u(x) for u in updates], 1))
+    joined = LowRank.side_by_side(updates)
+    expected = torch.cat([x @ u.down.t() @ u.ups[0] for u in updates], 1)
+    torch.testing.assert_close(joined(x), expected)
+    for shape in ((5, 17), (1, 5, 17)):
+        y = random(*shape)
+        added = y.clone()
+        joined.add_to(added, x.view(*shape[:-1], 32))
+        torch.testing.assert_close(added, y + expected)
 
 
 @pytest.mark.parametrize("kind", [FloatLinear, Int8Linear])

@@ -15,6 +15,7 @@ from engine.family import Blocks, InPlace
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort
 from engine.recognition import family_of
 from engine.stopping import HoleShape
@@ -36,7 +37,9 @@ def opened(tmp_path, family, seed):
 def loaded(path):
     files = CheckpointFolder(path, family := family_of(path))
     model = Transformer(FloatWeights(files.config, files))
-    return filler_of(model, Tokenizer(files.vocabulary()), family.layout, Decoding.SEQUENTIAL)
+    contexts = PrefixCache(model)
+    tokenizer = Tokenizer(files.vocabulary())
+    return filler_of(model, tokenizer, family.layout, Decoding.SEQUENTIAL, contexts)
 
 
 def trace(filler, length, config):

@@ -266,3 +266,22 @@ async def test_a_command_applies_its_edit(client):
     reports = client.progress_reports[token]
     assert (reports[0].kind, reports[-1].kind) == ("begin", "end")
     assert "loading the model (50%)" in [r.message for r in reports[1:-1]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "title"),
+    [
+        ("def one", "pass", "fill this hole: pass"),
+        ("pass", "pass", "fill this hole: pass"),
+        ("def one", "raise", "fill the 2 holes selected"),
+    ],
+)
+async def test_the_holes_in_a_selection_are_offered_first(client, first, last, title):
+    text = (
+        script(fill="    return 1\n")
+        + "def one():\n    pass\n\ndef two():\n    raise NotImplementedError\n"
+    )
+    open_document(client, text)
+    end = text.index("\n", text.index(last, text.index("def one")))
+    offered = await actions(client, text, text.index(first, text.index("\n")), end)
+    assert titles(offered)[0] == title

@@ -11,6 +11,8 @@ DEADLINE_S = 10.0
 
 
 class Editor:
+    patience_s = DEADLINE_S
+
     def __init__(self, nvim, folder):
         self.nvim = nvim
         self.folder = folder
@@ -21,7 +23,7 @@ class Editor:
     def wait(self, condition, *arguments):
         """Wait for a Lua expression to be true; keys are read between the looks."""
         look = f"local a = {{...}}; return vim.wait(50, function() return {condition} end, 2)"
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + self.patience_s
         while not self.lua(look, *arguments):
             assert time.monotonic() < end, f"never: {condition}\n{self.screen()}\n{self.notices}"
 

@@ -1,12 +1,17 @@
 """A resident engine without a model: the real service, an editor that does what the text says.
 
 Each load appends the process id to FOLDER/loads; an edit of a text with "WAIT" waits for the
-cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process.
+cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process, "REFUSE" gets a verdict
+that refuses it, "HOLD" waits for FOLDER/release. Each edit appends its text and where its first
+span starts to FOLDER/texts.
 """
 
+import json
 import os
 import signal
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 from engine.place import Identity, Place
@@ -48,22 +53,34 @@ class Editor:
             except EngineError as error:
                 note(self.folder, "events", error.kind)
                 raise
+        if "HOLD" in request.text:
+            note(self.folder, "events", "held")
+            while not (Path(self.folder) / "release").exists():
+                time.sleep(0.02)
         note(self.folder, "done", request.path)
-        plain = request.to_json()
-        return EditResult.from_json(answer("echo", plain))
+        mode = "invalid" if "REFUSE" in request.text else "echo"
+        note(self.folder, "texts", json.dumps([request.text, request.spans[0].start]))
+        return EditResult.from_json(answer(mode, request.to_json()))
+
+
+def load(folder, report):
+    note(folder, "loads", os.getpid())
+    report("ready", 1.0)
+    return Editor(folder)
+
+
+def application(folder):
+    """Return what a replica serves."""
+    from engine.application import Application
+
+    return Application(IDENTITY, partial(load, folder))
 
 
 def main():
     from engine.server import run
 
     folder = sys.argv[1]
-
-    def load(report):
-        note(folder, "loads", os.getpid())
-        report("ready", 1.0)
-        return Editor(folder)
-
-    run(home(folder).place, IDENTITY, load, detach=True)
+    run(home(folder).place, IDENTITY, partial(load, folder), detach=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 /** Changes of one text by offset: where they are after other edits, and what they leave of a cursor. */
 
+const MAX_WORD = 100;
+
 export interface Change {
   readonly start: number;
   readonly end: number;
@@ -27,6 +29,13 @@ export function movedAll(changes: readonly Change[], edits: readonly Change[]): 
     result = next as Change[];
   }
   return result;
+}
+
+/** Returns a change of whole words with the same result: easier to read than one cut inside them. */
+export function wholeWords(text: string, { start, end, text: put }: Change): Change {
+  const before = /[\p{L}\p{N}_]*$/u.exec(text.slice(Math.max(0, start - MAX_WORD), start))?.[0] ?? "";
+  const after = /^[\p{L}\p{N}_]*/u.exec(text.slice(end, end + MAX_WORD))?.[0] ?? "";
+  return { start: start - before.length, end: end + after.length, text: before + put + after };
 }
 
 export function applied(text: string, changes: readonly Change[]): string {

@@ -43,6 +43,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "diffill.fillAllHere": () => run("diffill.fillAll", {}),
     "diffill.cancel": here((document) => sessions.drop(document)),
     "diffill.accept": here((document) => sessions.accept(document)),
+    // The key's context comes late: the cursor may have been moved since.
+    "diffill.tab": here((document) =>
+      sessions.tabAccepts(document) ? sessions.accept(document) : vscode.commands.executeCommand("tab")),
     "diffill.acceptOne": (index: number) => here((document) => sessions.accept(document, index))(),
     "diffill.rejectOne": (index: number) => here((document) => sessions.reject(document, index))(),
     "diffill.diff": here((document) => showDiff(document)),
@@ -142,6 +145,8 @@ async function showMenu(sessions: Sessions, snooze: Snooze): Promise<void> {
     { title: "Diffill" },
   );
   if (!chosen) return;
+  // A click on the status bar takes the focus there, and Tab and Escape with it.
+  await vscode.commands.executeCommand("workbench.action.focusActiveEditorGroup");
   const args = chosen.command === "workbench.action.openSettings" ? ["diffill"] : [];
   await vscode.commands.executeCommand(chosen.command, ...args);
 }

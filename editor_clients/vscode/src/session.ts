@@ -9,7 +9,7 @@ import {
   type LanguageClient,
 } from "vscode-languageclient/node";
 
-import { applied, keptOffset, movedAll, type Change } from "./changes.js";
+import { applied, keptOffset, movedAll, wholeWords, type Change } from "./changes.js";
 import { piece, type Piece } from "./picture.js";
 import { Preview } from "./preview.js";
 import type { CommandArgument, Frame, FrameEnd, Proposal, ServerCommand } from "./protocol.js";
@@ -191,6 +191,7 @@ export class Sessions implements vscode.Disposable {
       this.close(session);
       return tell(STALE);
     }
+    session.frames.clear();
     session.changes = edit.edits.flatMap((each) => {
       if (!("newText" in each)) return [];
       const { start, end } = each.range;
@@ -217,8 +218,11 @@ export class Sessions implements vscode.Disposable {
     }));
     for (const [span, frame] of session.frames) {
       const place = movedAll([frame], edits)?.[0];
-      if (place) session.frames.set(span, { ...place, pieces: frame.pieces });
-      else session.frames.delete(span);
+      if (!place) {
+        this.drop(event.document); // the server would refuse it at its end
+        return tell(STALE);
+      }
+      session.frames.set(span, { ...place, pieces: frame.pieces });
     }
     if (session.changes) {
       const changes = movedAll(session.changes, edits);
@@ -242,7 +246,9 @@ export class Sessions implements vscode.Disposable {
   private draw(session: Session): void {
     const { document, changes, frames } = session;
     const parts = changes
-      ? changes.map((each) => ({ ...each, pieces: [{ text: each.text, kind: "proposed", confidence: 1 } as Piece] }))
+      ? changes
+          .map((each) => wholeWords(document.getText(), each))
+          .map((each) => ({ ...each, pieces: [{ text: each.text, kind: "proposed", confidence: 1 } as Piece] }))
       : [...frames.values()];
     this.preview.draw(document, parts.map((each) => ({ range: rangeOf(document, each), pieces: each.pieces })));
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { applied, keptOffset, movedAll, type Change } from "../src/changes.js";
+import { applied, keptOffset, movedAll, wholeWords, type Change } from "../src/changes.js";
 
 /** A generator of numbers below a bound, the same for the same seed. */
 function picker(seed: number): (bound: number) => number {
@@ -30,6 +30,14 @@ test("an edit between changes moves those behind it", () => {
 
 test("an edit inside a change makes all of them stale", () => {
   assert.equal(movedAll(HOLES, [{ start: 15, end: 15, text: "x" }]), null);
+});
+
+test("a change is shown in whole words, with the same result", () => {
+  const cut = { start: 5, end: 10, text: "x" }; // "one t[wo th]ree"
+  const whole = wholeWords(TEXT, cut);
+  assert.deepEqual(whole, { start: 4, end: 13, text: "txree" });
+  assert.equal(applied(TEXT, [whole]), applied(TEXT, [cut]));
+  assert.deepEqual(wholeWords("a (b)", { start: 3, end: 3, text: "c" }), { start: 3, end: 4, text: "cb" });
 });
 
 test("a cursor stays with its text, or as deep inside a change as it was", () => {

@@ -6,7 +6,7 @@ from neovim_editor import edit
 TEXT = "def one():\n    pass\n\n\ndef two():\n    pass\n"
 FILLED = "def one():\n    return 1\n\n\ndef two():\n    return 2\n"
 HOLES = [edit(1, 4, 1, 8, "return 1"), edit(5, 4, 5, 8, "return 2")]
-HINT = "   :Diffill accept or :Diffill reject"
+HINT = "   :Diffill accept or :Diffill reject, or each `here`"
 
 
 @pytest.fixture
@@ -54,6 +54,42 @@ def test_several_holes_are_one_undo_step(proposed):
     assert proposed.text == TEXT
     proposed.nvim.command("redo")
     assert proposed.text == FILLED
+
+
+def test_of_several_places_each_is_accepted_or_rejected(proposed):
+    proposed.nvim.current.window.cursor = (4, 0)
+    proposed.nvim.command("Diffill accept here")
+    head, tail = TEXT.split("\n\n\n")
+    assert proposed.text == f"{head}\n\n\n{tail.replace('pass', 'return 2')}"
+    assert proposed.screen()[:3] == [
+        "def one():",
+        "    pass   :Diffill accept or :Diffill reject",
+        "    return 1",
+    ]
+    proposed.nvim.command("Diffill reject here")
+    assert "return 1" not in "".join(proposed.screen())
+    proposed.nvim.command("Diffill accept here")
+    assert proposed.notices[-1] == "Diffill: there is nothing to accept"
+    proposed.nvim.command("undo")
+    assert proposed.text == TEXT
+
+
+def test_all_that_is_left_is_accepted_where_it_stands(proposed):
+    proposed.nvim.current.window.cursor = (1, 0)
+    proposed.nvim.command("Diffill reject here")
+    proposed.nvim.current.buffer[0:0] = ["import os"]
+    proposed.nvim.command("Diffill accept")
+    head, tail = TEXT.split("\n\n\n")
+    assert proposed.text == f"import os\n{head}\n\n\n{tail.replace('pass', 'return 2')}"
+
+
+def test_places_of_one_line_go_together(opened):
+    opened.script(edits=[edit(1, 4, 1, 6, "r"), edit(1, 7, 1, 8, "x"), *HOLES[1:]])
+    opened.nvim.command("Diffill fill_all")
+    opened.wait_proposal()
+    opened.nvim.current.window.cursor = (2, 0)
+    opened.nvim.command("Diffill accept here")
+    assert opened.text == TEXT.replace("pass", "rsx", 1)
 
 
 def test_what_was_typed_before_is_an_undo_step_of_its_own(opened):

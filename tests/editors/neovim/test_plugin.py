@@ -25,7 +25,7 @@ def test_the_command_completes(editor):
 
     assert complete("Diffill fill") == ["fill", "fill_all"]
     assert len(complete("Diffill ")) == 9
-    assert complete("Diffill accept ") == ["all", "line", "word"]
+    assert complete("Diffill accept ") == ["all", "here", "line", "word"]
     assert complete("'<,'>Diffill! accept w") == ["word"]
     assert complete("Diffill fill ") == []
 
@@ -35,7 +35,7 @@ def test_the_command_completes(editor):
     [
         ("fil", "there is no `:Diffill fil`, only accept, cancel"),
         ("fill it", "`:Diffill fill` takes nothing behind it"),
-        ("accept half", "`:Diffill accept` takes all, word, line"),
+        ("accept half", "`:Diffill accept` takes all, word, line, here"),
         ("reject", "there is nothing to reject"),
         ("accept", "there is nothing to accept"),
         ("status", "no language server is attached"),
@@ -55,7 +55,7 @@ def test_no_key_is_mapped(editor):
           end
         end
         return found""")
-    assert len(maps) == 12
+    assert len(maps) == 14
     assert all(name.startswith("<Plug>(diffill-") for name in maps)
 
 

@@ -21,7 +21,7 @@ end
 ---@field complete string[]? what may follow it
 ---@field free boolean? whether any text may follow it
 
-local AMOUNTS = { "all", "word", "line" }
+local AMOUNTS = { "all", "word", "line", "here" }
 
 ---@type table<string, diffill.Subcommand>
 local SUBCOMMANDS = {
@@ -47,8 +47,11 @@ local SUBCOMMANDS = {
     end,
   },
   reject = {
-    run = function()
-      if not diffill().reject() then tell("there is nothing to reject") end
+    complete = { "here" },
+    run = function(_, amount)
+      if not diffill().reject(amount ~= "" and amount or nil) then
+        tell("there is nothing to reject")
+      end
     end,
   },
   enable = {
@@ -116,6 +119,8 @@ local function create_maps()
   map("i", "accept-word", function() diffill().accept("word") end)
   map("i", "accept-line", function() diffill().accept("line") end)
   map({ "n", "i" }, "reject", function() diffill().reject() end)
+  map("n", "accept-here", function() diffill().accept("here") end)
+  map("n", "reject-here", function() diffill().reject("here") end)
 end
 
 ---@param event { buf: integer, data: { client_id: integer } }

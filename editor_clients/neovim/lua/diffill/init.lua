@@ -43,17 +43,20 @@ function M.cancel()
 end
 
 ---Accepts the proposed edit, or ghost text.
----@param amount diffill.Amount? of ghost text; all of it if left out
+---@param amount diffill.Amount|"here"|nil how much of ghost text, or only what is at the cursor of
+---an edit of several places; all if left out
 ---@return boolean accepted false if there was nothing to accept
-function M.accept(amount) return session.accept(here()) or M.ghost().accept(here(), amount or "all") end
+function M.accept(amount)
+  if amount == "here" then return session.accept(here(), true) end
+  return session.accept(here()) or M.ghost().accept(here(), amount or "all")
+end
 
 ---Rejects the proposed edit, or ghost text.
+---@param amount "here"|nil only what is at the cursor of an edit of several places
 ---@return boolean rejected false if there was nothing to reject
-function M.reject()
-  local current = session.of(here())
-  if not current or current.state ~= "proposed" then return M.ghost().reject(here()) end
-  session.drop(here())
-  return true
+function M.reject(amount)
+  if amount == "here" then return session.reject(here(), true) end
+  return session.reject(here()) or M.ghost().reject(here())
 end
 
 ---Turns ghost text on.

@@ -10,6 +10,7 @@ local preview = require("diffill.preview")
 local M = {}
 
 local HINT = ":Diffill accept or :Diffill reject"
+local HINT_SEVERAL = HINT .. ", or each `here`"
 local CONTENT_MODIFIED, REQUEST_FAILED = -32801, -32803
 local FRAMES = vim.api.nvim_create_namespace("diffill.frames")
 
@@ -52,7 +53,7 @@ local function draw_proposal(session)
       chunks = { { table.concat(edit.lines, "\n"), "DiffillProposed" } },
     })
   end, today or {})
-  preview.draw(session.buf, parts, HINT)
+  preview.draw(session.buf, parts, #parts > 1 and HINT_SEVERAL or HINT)
 end
 
 ---@param session diffill.Session
@@ -245,20 +246,72 @@ function M.drop(buf)
   return session.state
 end
 
----Applies the proposal, unless the lines it is about have changed.
+---Divides a proposal: what stands at the cursor, else next below it, else last; and the rest.
+---@param today diffill.Edit[] where its edits are, from the top down
+---@return table<integer, true> chosen indices of edits; those that share lines go together
+local function at_cursor(today)
+  local row = vim.api.nvim_win_get_cursor(0)[1] - 1
+  local first = #today
+  for index = #today, 1, -1 do
+    if today[index].end_row >= row then first = index end
+  end
+  local chosen = { [first] = true }
+  for index = first - 1, 1, -1 do
+    if today[index].end_row < today[index + 1].row then break end
+    chosen[index] = true
+  end
+  for index = first + 1, #today do
+    if today[index].row > today[index - 1].end_row then break end
+    chosen[index] = true
+  end
+  return chosen
+end
+
+---Ends the proposal, or what of it is at the cursor.
 ---@param buf integer
+---@param here boolean? only at the cursor, which is in the buffer
+---@param act fun(ended: diffill.Edit[])
 ---@return boolean proposed whether there was one
-function M.accept(buf)
+local function finish(buf, here, act)
   local session = sessions[buf]
   if not session or session.state ~= "proposed" then return false end
   local today = edits.today(buf, session.anchored)
-  close(session)
-  if today then
-    edits.apply(buf, today)
-  else
+  if not today then
+    close(session)
     notice(edits.STALE, vim.log.levels.WARN)
+    return true
   end
+  local chosen = here and at_cursor(today)
+  local ended, rest = {}, {} ---@type diffill.Edit[], diffill.Anchored[]
+  for index, edit in ipairs(today) do
+    if not chosen or chosen[index] then
+      ended[#ended + 1] = edit
+      edits.forget(buf, { session.anchored[index] })
+    else
+      rest[#rest + 1] = session.anchored[index]
+    end
+  end
+  session.anchored = rest
+  if #rest == 0 then close(session) end
+  act(ended)
+  if #rest > 0 then draw_proposal(session) end
   return true
+end
+
+---Applies the proposal, unless the lines it is about have changed.
+---@param buf integer
+---@param here boolean? only what of it is at the cursor, which is in the buffer
+---@return boolean proposed whether there was one
+function M.accept(buf, here)
+  return finish(buf, here, function(ended) edits.apply(buf, ended) end)
+end
+
+---Takes the proposal, or what of it is at the cursor, off the screen.
+---@param buf integer
+---@param here boolean?
+---@return boolean proposed whether there was one
+function M.reject(buf, here)
+  return finish(buf, here, function() end)
 end
 
 ---Ends the running edit of a buffer whose server is gone.

@@ -1,0 +1,147 @@
+import random
+
+import pytest
+import tiny
+import torch
+
+from engine.control import Control
+from engine.errors import Cancelled, ConfigError
+from engine.loading import context_mb
+from engine.prefix_cache import BLOCK, PrefixCache
+
+MODEL = tiny.transformer(tiny.reference())
+TOKENS = len(tiny.vocabulary().tokens)
+
+
+def some(count, seed=0):
+    rng = random.Random(seed)
+    return [rng.randrange(TOKENS) for _ in range(count)]
+
+
+def following(cache, ids=(1, 2, 3)):
+    """What the model says behind a cache, which shows all that is in it."""
+    return MODEL.logits(MODEL.encode(list(ids), cache))
+
+
+def alone(ids):
+    return following(PrefixCache(MODEL).encoded(ids, len(ids) + 3, Control()))
+
+
+def test_blocks_hold_what_one_pass_would():
+    ids = some(3 * BLOCK + 5)
+    cache = MODEL.new_cache(len(ids) + 3)
+    MODEL.encode(ids, cache)
+    cache.keep(len(ids))
+    torch.testing.assert_close(alone(ids), following(cache), rtol=1e-4, atol=1e-4)
+
+
+class Counting:
+    """The model, with a note of how many tokens each pass encoded."""
+
+    def __init__(self):
+        self.encoded = []
+
+    def new_cache(self, capacity):
+        return MODEL.new_cache(capacity)
+
+    def encode(self, ids, cache):
+        self.encoded.append(len(ids))
+        return MODEL.encode(ids, cache)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_came_before_the_cache_holds_the_context(seed):
+    rng = random.Random(seed)
+    contexts = PrefixCache(MODEL)
+    texts = [some(rng.randrange(1, 5 * BLOCK), seed)]
+    for number in range(12):
+        ids = list(rng.choice(texts))
+        at = rng.randrange(len(ids) + 1)
+        ids[at : at + rng.randrange(6)] = some(rng.randrange(1, 5), 100 * seed + number)
+        texts.append(ids)
+        cache = contexts.encoded(ids, len(ids) + 3 + rng.randrange(600), Control())
+        assert cache.length == len(ids)
+        assert torch.equal(following(cache), alone(ids))  # bitwise: no answer depends on the past
+        cache.keep(3)  # what is decoded behind it is not part of it
+
+
+def test_a_key_stroke_encodes_only_what_follows_it():
+    model = Counting()
+    contexts = PrefixCache(model)
+    text, control = some(3 * BLOCK), Control()
+    contexts.encoded(text, 4 * BLOCK, control)
+    assert (model.encoded, control.forward_calls) == ([BLOCK] * 3, 3)
+    at = 2 * BLOCK + 40
+    for _ in range(2):
+        contexts.encoded([*text[:at], 7, *text[at:]], 4 * BLOCK, control)
+        assert (model.encoded[3:], control.forward_calls) == ([BLOCK, 1], 5)
+
+
+def test_two_texts_that_start_alike_do_not_push_each_other_out():
+    model = Counting()
+    contexts = PrefixCache(model)
+    start, one, two = some(BLOCK), some(2 * BLOCK, 1), some(2 * BLOCK, 2)
+    for ids in (start + one, start + two, start + one, start + two):
+        contexts.encoded(ids, 200, Control())
+    assert model.encoded == [BLOCK] * 5
+
+
+def test_a_text_cut_short_is_encoded_as_if_it_were_new():
+    ids = some(BLOCK + 30)
+    contexts = PrefixCache(MODEL)
+    for length in (len(ids), len(ids) - 5, BLOCK - 3):
+        cache = contexts.encoded(ids[:length], 200, Control())
+        assert torch.equal(following(cache), alone(ids[:length]))
+
+
+def test_the_oldest_are_dropped_when_memory_is_short():
+    bytes_each = MODEL.new_cache(256).num_bytes
+    model = Counting()
+    contexts = PrefixCache(model, megabytes=0)
+    contexts._budget = 2 * bytes_each
+    first, second, third = ([number, *some(30, number)] for number in range(3))
+    for ids in (first, second, third, second, first):
+        contexts.encoded(ids, 40, Control())
+    assert model.encoded == [31] * 4  # all but the second time of `second`
+
+
+def test_nothing_is_kept_without_memory():
+    model = Counting()
+    contexts = PrefixCache(model, megabytes=0)
+    for _ in range(2):
+        contexts.encoded(some(20), 30, Control())
+    assert model.encoded == [20, 20]
+
+
+def test_what_was_encoded_before_a_cancel_is_kept():
+    model = Counting()
+    contexts = PrefixCache(model)
+    control, ids = Control(), some(2 * BLOCK + 7)
+    encode = model.encode
+
+    def cancelling(ids, cache):
+        control.cancel()
+        return encode(ids, cache)
+
+    model.encode = cancelling
+    with pytest.raises(Cancelled):
+        contexts.encoded(ids, 200, control)
+    model.encode = encode
+    cache = contexts.encoded(ids, 200, Control())
+    assert model.encoded == [BLOCK, BLOCK, 7]
+    assert torch.equal(following(cache), alone(ids))
+
+
+@pytest.mark.parametrize(("value", "megabytes"), [(None, 256), ("", 256), ("0", 0), ("64", 64)])
+def test_the_environment_says_how_much_is_kept(monkeypatch, value, megabytes):
+    monkeypatch.delenv("DIFFILL_CONTEXT_MB", raising=False)
+    if value is not None:
+        monkeypatch.setenv("DIFFILL_CONTEXT_MB", value)
+    assert context_mb() == megabytes
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "much"])
+def test_an_amount_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("DIFFILL_CONTEXT_MB", value)
+    with pytest.raises(ConfigError, match="DIFFILL_CONTEXT_MB"):
+        context_mb()
