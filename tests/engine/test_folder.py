@@ -1,10 +1,13 @@
+import ast
 import json
 import os
+from pathlib import Path
 
 import published
 import pytest
 import torch
 
+from engine import families
 from engine.catalogue import resolve_local
 from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError, EngineError
@@ -45,6 +48,13 @@ def loaded(folder, weights=FloatWeights):
 
 def test_every_family_of_the_table_is_written_by_these_tests():
     assert {family.name for family in FAMILIES} == set(published.FORMS)
+
+
+def test_an_entry_of_the_table_is_short():
+    for path in Path(families.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OpenFamily":
+                assert node.end_lineno - node.lineno < 40
 
 
 @pytest.mark.parametrize("family", published.FORMS)
