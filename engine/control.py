@@ -1,4 +1,4 @@
-"""What can stop a request, and whom it tells how it goes."""
+"""What can stop a request, and what it tells of how it goes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 
 from engine.errors import Cancelled, DeadlineExceeded
-from engine.protocol import Frame
+from engine.protocol import Attempt, Explanation, Frame, Sight
+from grammars.validation import Verdict
 
 
 class Control:
-    """The cancel flag, deadline, frame sink and forward-call count of one request."""
+    """The cancel flag, deadline, frame sink, counts and notes of one request."""
 
     def __init__(
         self, deadline_s: float = 3600.0, on_frame: Callable[[Frame], None] | None = None
@@ -22,11 +23,38 @@ class Control:
         self.forward_calls = 0
         self.steps = 0
         self.span = 0  # which of the request's spans is being worked on
+        self.draft = -1  # the number of the draft that is being made
+        self.how = ""  # how it is made
+        self.is_cut = False  # the deadline came before all that was wanted
+        self._sights: list[Sight] = []
+        self._attempts: list[Attempt] = []
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
         """Stop the request before its next forward pass; safe from any thread."""
         self._cancelled.set()
+
+    def see(self, before: str, after: str, tokens: int) -> None:
+        """Note what the model is given for the span."""
+        self._sights.append(Sight(self.span, before, after, tokens))
+
+    def begin_draft(self, how: str) -> None:
+        """Note that another draft is begun, and how it is made."""
+        self.draft += 1
+        self.how = how
+
+    def judged(self, text: str, verdict: Verdict, score: float, tokens: int) -> None:
+        """Note what became of a text of the draft."""
+        self._attempts.append(
+            Attempt(
+                self.span, self.draft, self.how, text, verdict, score, tokens, self.forward_calls
+            )
+        )
+
+    @property
+    def explanation(self) -> Explanation:
+        """All the notes."""
+        return Explanation(tuple(self._sights), tuple(self._attempts))
 
     def restart_clock(self) -> None:
         """Count time from now on."""

@@ -65,7 +65,8 @@ class Editor:
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
-        return EditResult(tuple(candidates), stats)
+        explanation = control.explanation if request.explain else None
+        return EditResult(tuple(candidates), stats, control.is_cut, explanation)
 
     def _candidates(
         self,
@@ -91,12 +92,15 @@ class Editor:
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
-                    found.setdefault(judged.replacement.text, judged)
+                    text = judged.replacement.text
+                    control.judged(text, judged.verdict, draft.score, draft.tokens)
+                    found.setdefault(text, judged)
                 if sum(j.verdict.ok for j in found.values()) >= wanted:
                     break
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
+            control.is_cut = True
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(
@@ -134,7 +138,7 @@ class Editor:
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
             yield _Judged(replacement, verdict, draft)
-            if verdict.ok:
+            if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
 
 

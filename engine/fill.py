@@ -89,27 +89,31 @@ class Filler:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
+        before, after = context[1:seam], context[seam + 1 :]
+        control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
         cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
 
-        def sequential(adapted: bool, pick: Pick) -> Draft:
+        def sequential(adapted: bool, pick: Pick, how: str) -> Draft:
+            control.begin_draft(f"{how}, {'with the adapter' if adapted else 'by the base alone'}")
             cache.length = len(context)
             draft = NoDraft()
             # A draft shifts which random number meets which token: samples keep to their seed.
             if pick is greedy and self._decoding is Decoding.VERIFIED:
-                draft = ContextDraft(context[1:seam], context[seam + 1 :])
+                draft = ContextDraft(before, after)
             return self._sequential(cache, shape, max_tokens, draft, adapted, pick, control)
 
         if self._decoding is Decoding.PARALLEL:
             limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
             start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
+            control.begin_draft("the likeliest tokens, in parallel")
             yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
-            yield sequential(adapted, greedy)
+            yield sequential(adapted, greedy, "the likeliest tokens")
         if adapted:
-            yield sequential(False, greedy)
-        for number in itertools.count():
-            yield sequential(adapted, sampler(_TEMPERATURE, seed + number))
+            yield sequential(False, greedy, "the likeliest tokens")
+        for number in itertools.count(seed):
+            yield sequential(adapted, sampler(_TEMPERATURE, number), f"drawn with seed {number}")
 
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
@@ -205,6 +209,7 @@ class Filler:
                         FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, p)
                         for i, p in zip(ids, sureness, strict=True)
                     ),
+                    control.draft,
                 )
             )
 

@@ -25,4 +25,4 @@ def show_step(control: Control, tokenizer: Tokenizer, before: Canvas, step: Deno
             state = TokenState.COMMITTED
         if token != after.void:
             tokens.append(FrameToken(tokenizer.decode([token]), state, p))
-    control.on_frame(Frame(control.span, control.steps, tuple(tokens)))
+    control.on_frame(Frame(control.span, control.steps, tuple(tokens), control.draft))

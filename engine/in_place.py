@@ -91,12 +91,16 @@ class InPlaceFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
+        decode = self._tokenizer.decode
+        control.see(decode(prefix), decode(suffix), len(before) + len(suffix))
         denoiser = self.denoiser(before, suffix)
         if self._end is not None:
             length = min(_FIRST_LENGTH, max_tokens)
+            control.begin_draft(f"a canvas of {length} tokens that may grow")
             yield self._denoised(denoiser, shape, effort, length, max_tokens, control)
             return
         for length in self._lengths(denoiser, max_tokens, control):
+            control.begin_draft(f"a canvas of {length} tokens")
             yield self._denoised(denoiser, shape, effort, length, length, control)
 
     def blank(self, length: int) -> Canvas:

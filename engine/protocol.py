@@ -26,9 +26,10 @@ from engine.errors import ConfigError
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_TEXT_CHARS = 1 << 20
 MAX_INSTRUCTION_CHARS = 8_000
+MAX_CANDIDATES = 16
 
 
 class Effort(StrEnum):
@@ -67,6 +68,7 @@ class EditRequest:
     seed: int = 0
     deadline_s: float | None = None
     frames: bool = False
+    explain: bool = False  # the result tells what was seen and tried, too
     priority: Priority = Priority.EXPLICIT
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class EditRequest:
                 raise ConfigError("the span is empty: a rewrite needs text to rewrite")
         for name, value, low, high in (
             ("max_tokens", self.max_tokens, 1, 1024),
-            ("candidates", self.candidates, 1, 16),
+            ("candidates", self.candidates, 1, MAX_CANDIDATES),
             ("seed", self.seed, 0, 1 << 62),
             ("deadline_s", self.deadline_s, 0.0, 3600.0),
         ):
@@ -150,6 +152,7 @@ class Frame:
     span: int  # index into EditRequest.spans
     step: int
     tokens: tuple[FrameToken, ...]
+    draft: int = 0  # which of the request's drafts this is a step of
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -161,7 +164,7 @@ class Frame:
         tokens = tuple(
             FrameToken(t["text"], TokenState(t["state"]), t["confidence"]) for t in data["tokens"]
         )
-        return cls(data["span"], data["step"], tokens)
+        return cls(data["span"], data["step"], tokens, data.get("draft", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +189,51 @@ class EditStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What the model was given for one span."""
+
+    span: int
+    before: str  # of the text in front, what the window holds; of a rewrite, the whole prompt
+    after: str
+    tokens: int  # of both
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A text that was judged for one span, offered or not."""
+
+    span: int
+    draft: int  # the number its frames bear; the parser may be shown several texts of one draft
+    how: str  # how the draft was made, for a person
+    text: str
+    verdict: Verdict
+    score: float  # of the draft, as in `Candidate`
+    tokens: int  # of the draft
+    forward_calls: int  # of the request, until then
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an edit came about: what was seen and tried, in order."""
+
+    sights: tuple[Sight, ...]
+    attempts: tuple[Attempt, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Explanation:
+        """Build an explanation from what crossed the wire."""
+        attempts = (Attempt(**a | {"verdict": _verdict(a["verdict"])}) for a in data["attempts"])
+        return cls(tuple(Sight(**sight) for sight in data["sights"]), tuple(attempts))
+
+
+@dataclass(frozen=True, slots=True)
 class EditResult:
     """All candidates, best first (never empty), and what they cost."""
 
     candidates: tuple[Candidate, ...]
     stats: EditStats
+    is_cut: bool = False  # the deadline ended the search for more and better ones
+    explanation: Explanation | None = None  # if the request asked for it
 
     @property
     def best(self) -> Candidate:
@@ -210,6 +253,8 @@ class EditResult:
                 for c in self.candidates
             ],
             "stats": asdict(self.stats),
+            "is_cut": self.is_cut,
+            "explanation": self.explanation and asdict(self.explanation),
         }
 
     @classmethod
@@ -224,7 +269,10 @@ class EditResult:
             )
             for c in cast(list[Mapping[str, Any]], data["candidates"])
         )
-        return cls(candidates, EditStats(**data["stats"]))
+        told = data.get("explanation")
+        explanation = Explanation.from_json(told) if told else None
+        stats = EditStats(**data["stats"])
+        return cls(candidates, stats, data.get("is_cut", False), explanation)
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

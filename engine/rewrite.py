@@ -73,10 +73,15 @@ class Rewriter:
                 f"the region is too long to rewrite: it takes {len(prompt) + room + 1:,} tokens, "
                 f"the model holds {limit:,}"
             )
+        control.see(self._tokenizer.decode(prompt), "", len(prompt))
         cache = self._contexts.encoded(prompt[:-1], len(prompt) + room + 1, control)
         for number in itertools.count():
             cache.length = len(prompt) - 1
-            pick = greedy if number == 0 else sampler(_TEMPERATURE, seed + number - 1)
+            pick, how = greedy, "the likeliest tokens"
+            if number:
+                drawn = seed + number - 1
+                pick, how = sampler(_TEMPERATURE, drawn), f"drawn with seed {drawn}"
+            control.begin_draft(how)
             ids: list[int] = []
             scores: list[float] = []
             text = ""
@@ -107,7 +112,7 @@ class Rewriter:
             FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, min(1.0, 2.718282**s))
             for i, s in zip(ids, scores, strict=True)
         )
-        return Frame(control.span, control.steps, tokens)
+        return Frame(control.span, control.steps, tokens, control.draft)
 
 
 def rewrite_prompt(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from grammars.languages import language
 from grammars.lines import LineIndex
@@ -13,6 +13,8 @@ from grammars.syntax import Node, SyntaxTree, tree_of
 # A name bound to a function value: `const f = () => {}`.
 _BINDINGS = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
 _SYMBOLS = DEFINITIONS | {"type_spec"}
+
+Definition = tuple[str, str]  # the node's type, and the name
 
 
 def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
@@ -37,28 +39,54 @@ def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
     )
 
 
-def repeated_inside_itself(text: str, language_id: str, places: Sequence[Span]) -> list[str]:
-    """Return names of definitions at `places` that stand inside one of their own kind and name.
+def definitions_around(text: str, language_id: str, span: Span) -> set[Definition]:
+    """Return the kinds and names of the definitions that a span is a part of, not the whole.
 
     None without a grammar, or if the text takes too long to parse.
     """
+    return {
+        definition
+        for node, definition, _ in _definitions(text, language_id, [span])
+        if node.span.start < span.start and span.end <= node.span.end
+    }
+
+
+def definitions_in(text: str, language_id: str, places: Sequence[Span]) -> list[Definition]:
+    """Return the kinds and names of the definitions that start within `places`."""
+    return [
+        definition
+        for node, definition, _ in _definitions(text, language_id, places)
+        if any(place.start <= node.span.start < place.end for place in places)
+    ]
+
+
+def repeated_inside_itself(text: str, language_id: str, places: Sequence[Span]) -> list[Definition]:
+    """Return the definitions at `places` that stand inside one of their own kind and name."""
+    return [
+        definition
+        for _, definition, above in _definitions(text, language_id, places)
+        if definition in above
+    ]
+
+
+def _definitions(
+    text: str, language_id: str, places: Sequence[Span]
+) -> Iterator[tuple[Node, Definition, frozenset[Definition]]]:
+    """Yield the definitions that share characters with `places`, each with those around it."""
     tree = tree_of(text, language_id)
     if tree is None:
-        return []
-    found: list[str] = []
-    pending: list[tuple[Node, frozenset[tuple[str, str]]]] = [(tree.root, frozenset())]
+        return
+    pending: list[tuple[Node, frozenset[Definition]]] = [(tree.root, frozenset())]
     while pending:
         node, above = pending.pop()
         if node.type in _SYMBOLS and (name := _name(node, text)):
-            if (node.type, name) in above:
-                found.append(name)
+            yield node, (node.type, name), above
             above |= {(node.type, name)}
         pending += [
             (child, above)
             for child in node.named_children
             if any(child.span.start < p.end and p.start < child.span.end for p in places)
         ]
-    return found
 
 
 def _defines(node: Node, text: str, name: str) -> bool:

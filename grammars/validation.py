@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +16,7 @@ from grammars.languages import Language, language
 from grammars.lines import LineIndex
 from grammars.python_source import new_fault
 from grammars.span import Replacement, Span, apply, landed, minimal
-from grammars.symbols import repeated_inside_itself
+from grammars.symbols import definitions_around, definitions_in, repeated_inside_itself
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
 
 MAX_REASONS = 3
@@ -135,13 +136,24 @@ def _compared(edit: _Edit, known: Language) -> _Comparison:
 
 
 def _repeated(edit: _Edit, known: Language) -> tuple[str, ...]:
-    """Tell which definition the edit writes into itself: a method answered with its whole class."""
+    """Tell which definition the edit repeats: a method answered with its whole class.
+
+    It may stand inside itself, or cut itself in two: a statement answered with its whole function,
+    from the first column on.
+    """
     new = [new for _, new in edit.places]
-    if not (after := repeated_inside_itself(edit.new, known.id, new)):
-        return ()
-    before = repeated_inside_itself(edit.text, known.id, [old for old, _ in edit.places])
-    more = dict.fromkeys(name for name in after if after.count(name) > before.count(name))
-    return tuple(f"`{name}` is defined again inside itself" for name in more)[:MAX_REASONS]
+    if after := repeated_inside_itself(edit.new, known.id, new):
+        before = repeated_inside_itself(edit.text, known.id, [old for old, _ in edit.places])
+        more = dict.fromkeys(name for _, name in (Counter(after) - Counter(before)))
+        if more:
+            return tuple(f"`{name}` is defined again inside itself" for name in more)[:MAX_REASONS]
+    repeated: dict[str, None] = {}
+    for old, new_place in landed(edit.replacements):
+        around = definitions_around(edit.text, known.id, old)
+        made = Counter(definitions_in(edit.new, known.id, [new_place]))
+        made -= Counter(definitions_in(edit.text, known.id, [old]))
+        repeated |= dict.fromkeys(name for kind, name in made if (kind, name) in around)
+    return tuple(f"`{name}` is defined again" for name in repeated)[:MAX_REASONS]
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ it asks for by a command or by resolving a code action, the notification `diffil
      "range": Range,        the text that is being replaced; it moves with edits elsewhere
      "span": int,           which of the edit's places, from 0 at the top of the file
      "step": int,           forward passes so far
+     "draft": int,          the draft this is a step of; a refused one is followed by another
      "tokens": [{"text": str, "state": "masked" | "provisional" | "committed" | "revised",
                  "confidence": float}]}     0 to 1
 At most 20 a second are sent, the newest wins; the last one of each place is always sent. Then

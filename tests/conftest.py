@@ -18,6 +18,10 @@ def model_file():
     return find(None) or fetch(entry_of(None), lambda message, fraction: None)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update", action="store_true", help="write documents' shown output anew")
+
+
 @pytest.fixture(autouse=True)
 def engine_folder(monkeypatch):
     """A folder of each test's own for engines; those that run at its end are ended."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from editor_clients.command_line import examples
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
         def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
             """Add a command."""
+            ...
+
+        @property
+        def choices(self) -> dict[str, argparse.ArgumentParser]:
+            """The commands by name."""
             ...
 
 
@@ -28,20 +35,6 @@ exit codes:
   123  a fault of Diffill
   130  interrupted"""
 
-_EXAMPLES = """\
-examples:
-  diffill fill prices.py --lines 25-25
-  diffill fill src --holes --write
-  diffill rewrite src 'tests/**/*.py' --symbol Cart.total --instruction "Round to cents."
-  diffill rewrite src --query '((call function: (identifier) @_f) @it (#eq? @_f "print"))' \\
-      --instruction "Log it instead." --patch log.patch
-  ruff check --output-format json | \\
-      diffill rewrite --diagnostics - --write --check-cmd 'ruff check {file}'
-  git ls-files -z '*.py' | diffill fill --files-from - --holes --json=stream
-  diffill repair src --write --check-cmd 'python -m py_compile {file}'
-  diffill undo"""
-
-
 # How shtab completes a file name; it is imported only to print a script.
 _FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
 
@@ -51,12 +44,14 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="diffill",
         description="Fill and rewrite spans of code with a diffusion language model, locally.",
-        epilog=f"{_EXAMPLES}\n\n{_EXIT_CODES}",
+        epilog=f"{examples.epilog(examples.OVERVIEW)}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     root.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands: Commands = root.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND"
+    )
     model, manners, dials = _shared()
 
     for name, (what, add_places) in _EDITS.items():
@@ -66,7 +61,10 @@ def parser() -> argparse.ArgumentParser:
         _add_output(command)
         _add_writing(command)
     _add_holes(commands, manners)
+    _add_check(commands, manners)
     _add_undo(commands, manners)
+    _add_explain(commands, dials)
+    _add_replay(commands, model, manners)
 
     batch = commands.add_parser("batch", parents=[dials], help="fill the cases of a JSONL file")
     batch.add_argument("source", metavar="IN.jsonl", help="id, prefix, suffix, …; - is stdin")
@@ -90,6 +88,10 @@ def parser() -> argparse.ArgumentParser:
     _add_doctor(commands, model)
     completion = commands.add_parser("completion", help="print a script that completes in a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    for name, lines in examples.OF_COMMANDS.items():
+        command = commands.choices[name]
+        command.epilog = examples.epilog(lines)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return root
 
 
@@ -102,7 +104,12 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     )
     manners = argparse.ArgumentParser(add_help=False)
     manners.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
-    manners.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    manners.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colours (default: on a terminal, unless NO_COLOR is set)",
+    )
     dials = argparse.ArgumentParser(add_help=False, parents=[model, manners])
     group = dials.add_argument_group("engine")
     group.add_argument(
@@ -110,7 +117,9 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
         choices=("quick", "balanced", "thorough"),
         help="how much work an edit may be (default: what `diffill config` says)",
     )
-    group.add_argument("--seed", type=int, default=0)
+    group.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of draws; the same one draws the same"
+    )
     group.add_argument("--max-tokens", type=int, metavar="N", help="longest text of a span")
     group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
@@ -146,11 +155,19 @@ def _add_repair(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_run(command: argparse.ArgumentParser) -> None:
+    recipe = command.add_argument("recipe", metavar="RECIPE.toml", help="the steps and checks")
+    vars(recipe).update(complete=_FILES)
+    _add_max_spans(command)
+    command.set_defaults(diagnostics=None)
+
+
 # The commands that edit: what each does, and how it is told the places.
 _EDITS = {
     "fill": ("fill places of files; print the diff, or write it", _add_fill),
     "rewrite": ("rewrite places of files as told; print the diff, or write it", _add_rewrite),
     "repair": ("rewrite the lines with syntax errors, keep what mends them", _add_repair),
+    "run": ("make the edits of a recipe, step by step; print the diff, or write it", _add_run),
 }
 
 
@@ -229,16 +246,21 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         forms.add_argument(option, dest="form", action="store_const", const=form, help=what)
     group.add_argument("--context", type=_natural, default=3, metavar="N", help="lines of the diff")
     group.add_argument("--patch", metavar="FILE", help="leave a patch for `git apply`, too")
+    group.add_argument("--record", metavar="FILE", help="leave what `diffill replay` takes, too")
     group.add_argument("--check", action="store_true", help="exit code 1 if something would change")
     group.add_argument(
-        "-i", "--interactive", action="store_true", help="ask about each edit: y, n, r, a, q"
+        "-i", "--interactive", action="store_true", help="ask about each edit, and show it grow"
     )
+    _add_single_line(command)
+    command.set_defaults(form="diff")
+
+
+def _add_single_line(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--single-line",
         action=argparse.BooleanOptionalAction,
         help="end with the first line (default: for a fill within one line)",
     )
-    command.set_defaults(form="diff")
 
 
 def _add_writing(command: argparse.ArgumentParser) -> None:
@@ -254,7 +276,28 @@ def _add_writing(command: argparse.ArgumentParser) -> None:
         help="keep a file only if this succeeds; without {file} in it, run once for all",
     )
     group.add_argument(
-        "--check-timeout", type=float, default=600.0, metavar="SECONDS", help="time for one check"
+        "--lint-cmd",
+        action="append",
+        metavar="COMMAND",
+        help="a linter or type checker (ruff or pyright as JSON, mypy, SARIF): keep a file only if "
+        "this finds nothing new; may be repeated",
+    )
+    group.add_argument(
+        "--check-timeout", type=_seconds, metavar="SECONDS", help="time for one check (default 600)"
+    )
+    group.add_argument(
+        "--format-cmd",
+        metavar="COMMAND",
+        help="a formatter from standard input to standard output; what it does to edited lines "
+        "becomes part of the edit",
+    )
+    group.add_argument(
+        "--deadline", type=_seconds, metavar="SECONDS", help="stop after this; keep what is done"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the same command where it was interrupted or stopped",
     )
 
 
@@ -267,11 +310,48 @@ def _add_holes(commands: Commands, manners: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
+def _add_check(commands: Commands, manners: argparse.ArgumentParser) -> None:
+    what = "list what would be edited, and what stands in the way; exit code 1 if there is any"
+    command = commands.add_parser("check", parents=[manners], allow_abbrev=False, help=what)
+    _add_sources(command)
+    command.add_argument("--recipe", metavar="RECIPE.toml", help="the places of its steps")
+    _add_selectors(command)
+    command.add_argument("--allow-dirty", action="store_true", help="as if called with it later")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
 def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
     command = commands.add_parser("undo", parents=[manners], help="take the last --write back")
     group = command.add_mutually_exclusive_group()
     group.add_argument("--run", metavar="RUN", help="another run than the last")
     group.add_argument("--list", action="store_true", help="print the runs there are")
+
+
+def _add_explain(commands: Commands, dials: argparse.ArgumentParser) -> None:
+    what = "show how one edit comes about: what the model sees, its steps, drafts and verdicts"
+    command = commands.add_parser("explain", parents=[dials], allow_abbrev=False, help=what)
+    _add_selectors(command)
+    command.add_argument("--instruction", metavar="TEXT", help="a rewrite; without it, a fill")
+    _add_single_line(command)
+    _add_sources(command)
+    command.add_argument("--replay", metavar="FILE", help="an edit of a replay file, instead")
+    command.add_argument("--edit", type=_count, metavar="N", help="which one, if there are more")
+    command.add_argument("--all-steps", action="store_true", help="leave none of many steps out")
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(
+        interactive=False, atomic=False, check_cmd=None, lint_cmd=None, resume=False
+    )
+
+
+def _add_replay(
+    commands: Commands, model: argparse.ArgumentParser, manners: argparse.ArgumentParser
+) -> None:
+    what = "make the edits of a replay file again, tell which come out differently"
+    command = commands.add_parser("replay", parents=[model, manners], help=what)
+    replay = command.add_argument("replay", metavar="FILE", help="what --record left")
+    vars(replay).update(complete=_FILES)
+    command.add_argument("--edit", type=_count, metavar="N", help="only this one")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _add_engine(
@@ -336,6 +416,16 @@ def _natural(value: str) -> int:
     if not value.isascii() or not value.isdigit():
         raise argparse.ArgumentTypeError(f"{value!r} is not a number")
     return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds")
+    return seconds
 
 
 def _count(value: str) -> int:

@@ -43,18 +43,27 @@ def read_findings(source: str) -> dict[str, tuple[Finding, ...]]:
         raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except (OSError, ValueError) as error:
         raise Stop(Exit.USAGE, f"{source}: {files.why(error)}") from error
-    text = raw.decode("utf-8-sig", "replace")
     try:
-        found = list(_parsed(text))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise Stop(
-            Exit.USAGE, f"{source}: not the output of ruff (JSON), mypy, pyright (JSON), or SARIF"
-        ) from error
+        found = findings_of(raw)
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{source}: not {error}") from error
     by_path: dict[str, tuple[Finding, ...]] = {}
     for finding in found:
         path = os.path.realpath(finding.file)
         by_path[path] = (*by_path.get(path, ()), finding)
     return by_path
+
+
+def findings_of(raw: bytes) -> list[Finding]:
+    """Return what a tool printed.
+
+    Raises:
+        ValueError: naming the formats known, if it is none of them.
+    """
+    try:
+        return list(_parsed(raw.decode("utf-8-sig", "replace")))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError("the output of ruff (JSON), mypy, pyright (JSON), or SARIF") from error
 
 
 def _parsed(text: str) -> Iterator[Finding]:

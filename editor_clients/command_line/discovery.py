@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ class Sources:
     files_from: str | None = None  # a file of names, one a line; - is standard input
     changed_since: str | None = None  # a commit
 
+    def __bool__(self) -> bool:
+        return bool(self.paths) or self.files_from is not None or self.changed_since is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -38,10 +41,14 @@ class Found:
         return len(self.named) + len(self.walked)
 
 
-def discover(sources: Sources, languages: frozenset[str] | None = None) -> Found:
+def discover(
+    sources: Sources,
+    languages: frozenset[str] | None = None,
+    on_file: Callable[[], None] = lambda: None,
+) -> Found:
     """Return the files named; in folders, those of a known language that nothing ignores.
 
-    `languages` narrows what folders yield.
+    `languages` narrows what folders yield; `on_file` is called for each file met in one.
 
     Raises:
         Stop: if a name means nothing, or a file that must not be read.
@@ -61,7 +68,9 @@ def discover(sources: Sources, languages: frozenset[str] | None = None) -> Found
         return Found((), tuple(walked))
     for path in paths:
         if Path(path).is_dir():
-            walked |= dict.fromkeys(_walk(path, languages))
+            for name in _walk(path, languages):
+                walked[name] = None
+                on_file()
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(_matching(path, languages))
             if not matches:

@@ -11,21 +11,32 @@ from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.order import Order
 from editor_clients.command_line.outcomes import SpanOutcome, SpanStatus
 from editor_clients.command_line.places import Place
+from engine.config import candidates_for
 from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnavailable
-from engine.protocol import EditRequest, EditResult
+from engine.protocol import MAX_CANDIDATES, Candidate, EditRequest, EditResult
 from grammars.languages import language
 from grammars.span import Replacement, Span, apply
 from grammars.syntax import ParseTimeout, SyntaxTree
+from grammars.validation import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """A file and the places in it that are to be edited."""
 
-    file: UserFile
+    file: UserFile  # its text is what the steps before have made of it
     language: str
     places: Sequence[Place]
-    refusal: str = ""  # why it is not to be edited, after all
+
+
+def request_of(order: Order, work: Work) -> EditRequest:
+    """Return what will be asked first.
+
+    Raises:
+        ConfigError: if an option is out of its bounds, or the place cannot be edited so.
+    """
+    first = work.places[0]
+    return order.request(work.file.text, first, language=work.language, path=work.file.name)
 
 
 class Choice(Enum):
@@ -37,15 +48,26 @@ class Choice(Enum):
     STOP = auto()  # leave this place and all that follow
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An edit that could be made now."""
+
+    name: str  # of the file
+    language: str
+    text: str  # the file's, with the edits made so far
+    replacement: Replacement
+    is_repeated: bool = False  # another one was asked for, and there is none
+
+
 class Choose(Protocol):
     """Decides about each edit."""
 
-    def __call__(self, work: Work, place: Place, text: str) -> Choice:
-        """Return what to do with a place's new text."""
+    def __call__(self, offer: Offer) -> Choice | str:
+        """Return what to do with it, or what to write in its place."""
         ...
 
 
-def keep_all(work: Work, place: Place, text: str) -> Choice:
+def keep_all(offer: Offer) -> Choice:
     """Keep every edit."""
     return Choice.KEEP
 
@@ -79,31 +101,67 @@ class Editing:
                 return
 
     def _outcome(self, work: Work, text: str, here: Place, place: Place) -> SpanOutcome:
-        rolls = 0
+        name, language = work.file.name, work.language
+        offered: list[SpanOutcome] = []
         while True:
             try:
-                order = self._order.rolled_again(rolls)
-                request = order.request(text, here, language=work.language, path=work.file.name)
+                request = self._order.request(text, here, language=language, path=name)
+                if offered:  # a seed decides about draws alone, and the best draft is no draw
+                    wanted = candidates_for(request) + len(offered)
+                    request = replace(request, candidates=min(wanted, MAX_CANDIDATES))
                 result = self._ask(request)
             except EngineError as error:
                 self._give_up_if_hopeless(error)
                 return SpanOutcome(place=place, status=SpanStatus.FAILED, reasons=(str(error),))
             self._has_answered, self._failures_in_row = True, 0
-            outcome = _judged(text, here, place, result)
-            if self._order.mends and outcome.status is SpanStatus.EDITED:
-                outcome = _mending(text, here, outcome, work.language)
-            if outcome.status is not SpanStatus.EDITED:
-                return outcome
-            match self._choose(work, place, outcome.text):
+            found = [self._judged(request, here, place, result, c) for c in result.candidates]
+            known = {outcome.text for outcome in offered}
+            new = [o for o in found if o.status is SpanStatus.EDITED and o.text not in known]
+            if not new and not offered:
+                return found[0]
+            outcome = new[0] if new else offered[-1]
+            offered.append(outcome)
+            replacement = Replacement(here.span, outcome.text)
+            match self._choose(Offer(name, language, text, replacement, is_repeated=not new)):
+                case str() as own:
+                    return replace(outcome, text=own, reasons=())
                 case Choice.KEEP:
                     return outcome
                 case Choice.AGAIN:
-                    rolls += 1
                     continue
                 case choice:
                     self.is_stopped = choice is Choice.STOP
                     status = SpanStatus.DECLINED
                     return SpanOutcome(place=place, status=status, stats=outcome.stats)
+
+    def _judged(
+        self,
+        request: EditRequest,
+        here: Place,
+        place: Place,
+        result: EditResult,
+        candidate: Candidate,
+    ) -> SpanOutcome:
+        """Return what an edit by a candidate would be."""
+        text = request.text
+        whole = apply(text, candidate.replacements)
+        new = whole[here.span.start : len(whole) - (len(text) - here.span.end)]
+        verdict, status = candidate.verdict, SpanStatus.EDITED
+        if new == here.span.of(text):
+            new, status = "", SpanStatus.UNCHANGED
+        elif not verdict.ok:
+            status = SpanStatus.INVALID
+        elif self._order.mends and not _mends(text, Replacement(here.span, new), request.language):
+            verdict = Verdict(ok=False, reasons=("the syntax error is still there",))
+            status = SpanStatus.INVALID
+        return SpanOutcome(
+            place=place,
+            status=status,
+            text=new,
+            reasons=verdict.reasons,
+            checked=verdict.checked,
+            stats=result.stats,
+        )
 
     def _give_up_if_hopeless(self, error: EngineError) -> None:
         """Raise an error that every other place would meet, too."""
@@ -115,33 +173,14 @@ class Editing:
                 raise error
 
 
-def _mending(text: str, here: Place, outcome: SpanOutcome, language_id: str) -> SpanOutcome:
-    """Refuse an edit that leaves as many syntax errors as there were."""
+def _mends(text: str, replacement: Replacement, language_id: str) -> bool:
+    """Tell whether an edit leaves fewer syntax errors than there were."""
     known = language(language_id)
-    new = apply(text, [Replacement(here.span, outcome.text)])
+    if not known:
+        return False
+    old, new = text, apply(text, [replacement])
     try:
-        mended = known and len(SyntaxTree.parse(new, known).faults()) < len(
-            SyntaxTree.parse(text, known).faults()
-        )
+        before, after = (len(SyntaxTree.parse(t, known).faults()) for t in (old, new))
     except ParseTimeout:
-        mended = False
-    if mended:
-        return outcome
-    return replace(outcome, status=SpanStatus.INVALID, reasons=("the syntax error is still there",))
-
-
-def _judged(text: str, here: Place, place: Place, result: EditResult) -> SpanOutcome:
-    best = result.best
-    whole = apply(text, best.replacements)
-    new = whole[here.span.start : len(whole) - (len(text) - here.span.end)]
-    status = SpanStatus.EDITED if best.verdict.ok else SpanStatus.INVALID
-    if new == here.span.of(text):
-        status = SpanStatus.UNCHANGED
-    return SpanOutcome(
-        place=place,
-        status=status,
-        text=new if status is not SpanStatus.UNCHANGED else "",
-        reasons=best.verdict.reasons,
-        checked=best.verdict.checked,
-        stats=result.stats,
-    )
+        return False
+    return after < before

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from editor_clients.command_line.screen import Screen
 from engine import catalogue
-from engine.client import EngineClient, OnStatus, open_engine
+from engine.client import EngineClient, OnFrame, OnStatus, open_engine
 from engine.protocol import EditRequest, EditResult
 from engine.remotes import PREFIX, remote_of
 
@@ -79,21 +81,39 @@ def ask(open_engine: OpenEngine, request: EditRequest, screen: Screen, what: str
 
 
 class EngineSession:
-    """An engine for a caller that waits for each answer; a Ctrl-C cancels the one awaited."""
+    """An engine for a caller outside of any event loop; what it is asked, it works on at once."""
 
     def __init__(self, open_engine: OpenEngine, on_status: OnStatus) -> None:
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
+        self._thread.start()
         self._engine = open_engine(on_status)
+        self._asked: set[Future[EditResult]] = set()
 
-    def edit(self, request: EditRequest) -> EditResult:
-        """Run one request.
+    def start(self, request: EditRequest, on_frame: OnFrame | None = None) -> Future[EditResult]:
+        """Ask; cancelling the future cancels the work in the engine."""
+        future = asyncio.run_coroutine_threadsafe(self._engine.edit(request, on_frame), self._loop)
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
+        return future
+
+    def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
+        """Ask and wait; `on_frame` is called in another thread; a Ctrl-C cancels the work.
 
         Raises:
             EngineError: with a message for the user.
         """
-        return self._runner.run(self._engine.edit(request))
+        future = self.start(request, on_frame)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
 
     def close(self) -> None:
-        """End the engine."""
-        with self._runner:
-            self._runner.run(self._engine.close())
+        """End the engine, and whatever it still works on."""
+        for future in self._asked.copy():
+            future.cancel()
+        asyncio.run_coroutine_threadsafe(self._engine.close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

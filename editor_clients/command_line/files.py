@@ -68,6 +68,26 @@ def decoded(name: str, target: Path, raw: bytes, max_bytes: int = MAX_FILE_BYTES
     return UserFile(name, target, raw, text.removeprefix(_BOM))
 
 
+def output(name: str, first_bytes: bytes) -> Path:
+    """Return where a command may leave a file of its own, which starts with `first_bytes`.
+
+    Raises:
+        Stop: if there is no such folder, or something else in that place.
+    """
+    path = Path(name)
+    try:
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise Stop(Exit.USAGE, f"{name}: cannot be written: there is no such folder")
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(len(first_bytes))
+            if start and start != first_bytes:
+                raise Stop(Exit.USAGE, f"{name}: holds something else, which would be lost")
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.USAGE, f"{name}: {why(error)}") from error
+    return path
+
+
 def check_writable(file: UserFile) -> None:
     """Refuse a file that could not be written, before any work is done for it.
 
@@ -107,6 +127,16 @@ def write(file: UserFile, raw: bytes, tag: str = "") -> None:
         ) from error
 
 
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def leftovers(target: Path, tag: str) -> list[Path]:
     """Return what a crash left beside a file: new bytes that were never put in place."""
     return list(target.parent.glob(f"{glob.escape(_prefix(target, tag))}*.diffill"))
@@ -135,6 +165,7 @@ def _replace(file: UserFile, raw: bytes, tag: str) -> None:
                 Exit.REFUSED, f"{file.name}: changed since it was read, so it was not written"
             )
         Path(temporary).replace(file.target)
+        sync_folder(file.target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()

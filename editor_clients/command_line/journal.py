@@ -1,7 +1,9 @@
-"""The journal: the old bytes of every file that was written, so that `diffill undo` has them.
+"""The journal: a write-ahead log of what is written, so that it can be taken back, crash or not.
 
-One folder a run, in the user's state folder; nobody else may read it. An entry is on the disk
-before its file is replaced, so it is there however the run ends.
+One folder a run, in the user's state folder; nobody else may read it. The old bytes of a file and a
+record of its change are on the disk before the file is replaced. What belongs together (a file and
+its check; with --atomic, all files) is sealed by a commit. Changes behind the last commit of a run
+whose process is gone are taken back by the next command (`recovery`).
 """
 
 from __future__ import annotations
@@ -13,17 +15,21 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from editor_clients.command_line import files
 from editor_clients.command_line.exits import Exit, Stop
 
 MAX_RUNS = 100
-_ENTRIES = "entries.jsonl"
+_LOG = "entries.jsonl"
+_LOCK = "lock"  # held by whoever writes for the run: the system frees it when that process ends
+_OPEN = "open"  # there while changes may lie behind the last commit
 _UNDONE = "undone"
 
 
@@ -38,10 +44,12 @@ class Entry:
 
 
 class Journal:
-    """The entries of one run."""
+    """The log of one run: its entries, those taken back again, and what is committed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = FileLock(folder / _LOCK)
+        self._recorded = 0
 
     @property
     def name(self) -> str:
@@ -54,28 +62,73 @@ class Journal:
         Raises:
             Stop: if they cannot be kept.
         """
-        number = sum(1 for _ in self.folder.glob("*.before"))
-        entry = Entry(str(path), digest(before), digest(after), f"{number}.before")
+        entry = Entry(str(path), digest(before), digest(after), f"{self._recorded}.before")
         try:
             with (self.folder / entry.bytes_in).open("xb") as file:
                 _written(file.fileno(), before)
-            with (self.folder / _ENTRIES).open("ab") as file:
-                _written(file.fileno(), json.dumps(asdict(entry)).encode() + b"\n")
+            files.sync_folder(self.folder)
         except OSError as error:
             raise Stop(
                 Exit.REFUSED,
                 f"{path}: its old bytes cannot be kept in {self.folder} "
                 f"({files.why(error)}), so it was not written",
             ) from error
+        self._append(asdict(entry))
+        self._recorded += 1
         return entry
 
+    def drop(self, entry: Entry) -> None:
+        """Note that a change was taken back: it is no part of the run any more."""
+        with contextlib.suppress(Stop):  # without the note it is taken back once more: no harm
+            self._append({"drop": entry.bytes_in})
+
+    def commit(self) -> None:
+        """Seal all changes so far: from now on only `diffill undo` takes them back."""
+        self._append({"commit": True})
+
+    def revoke(self) -> None:
+        """Unseal all changes: whoever comes next takes them back, should this process not do it."""
+        (self.folder / _OPEN).touch()
+        self._append({"revoke": True})
+
     def entries(self) -> list[Entry]:
-        """Return the entries in the order they were made; a last one cut by a crash is left out."""
+        """Return the changes that were not taken back, in order."""
+        return list(self._replayed()[0].values())
+
+    def pending(self) -> list[Entry]:
+        """Return those of them that are not committed."""
+        entries, committed = self._replayed()
+        return [entry for key, entry in entries.items() if key not in committed]
+
+    def _replayed(self) -> tuple[dict[str, Entry], set[str]]:
+        entries: dict[str, Entry] = {}
+        committed: set[str] = set()
+        for record in self._records():
+            match record:
+                case {"drop": key}:
+                    entries.pop(key, None)
+                case {"commit": _}:
+                    committed = set(entries)
+                case {"revoke": _}:
+                    committed = set()
+                case _:
+                    entries[record["bytes_in"]] = Entry(**record)
+        return entries, committed
+
+    def _records(self) -> Iterator[dict[str, Any]]:
         try:
-            lines = (self.folder / _ENTRIES).read_bytes().split(b"\n")[:-1]
+            lines = (self.folder / _LOG).read_bytes().split(b"\n")
         except FileNotFoundError:
-            return []
-        return [Entry(**json.loads(line)) for line in lines]
+            return
+        yield from map(json.loads, lines[:-1])  # a last one cut by a crash does not count
+
+    def _append(self, record: dict[str, Any]) -> None:
+        try:
+            with (self.folder / _LOG).open("ab") as file:
+                _written(file.fileno(), json.dumps(record).encode() + b"\n")
+        except OSError as error:
+            why = files.why(error)
+            raise Stop(Exit.REFUSED, f"{self.folder}: the journal cannot be kept: {why}") from error
 
     def old_bytes(self, entry: Entry) -> bytes:
         """Return what a file held.
@@ -90,6 +143,43 @@ class Journal:
         if digest(raw) != entry.before:
             raise Stop(Exit.REFUSED, f"{entry.path}: the journal's bytes are damaged")
         return raw
+
+    def start(self) -> None:
+        """Hold the run for this process until `settle`, or until the process ends."""
+        self._lock.acquire(timeout=0)
+        (self.folder / _OPEN).touch()  # only now: who sees it knows that the lock tells the truth
+        files.sync_folder(self.folder.parent)
+
+    def settle(self) -> None:
+        """Let go of the run; what is not committed even now, the next command takes back."""
+        if self.is_undone or not self.pending():
+            (self.folder / _OPEN).unlink(missing_ok=True)
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[bool]:
+        """Hold a run that somebody began; False if its process still lives."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            self._cut_torn_end()
+            yield True
+        finally:
+            self._lock.release()
+
+    def _cut_torn_end(self) -> None:
+        with contextlib.suppress(FileNotFoundError), (self.folder / _LOG).open("r+b") as file:
+            raw = file.read()
+            if not raw.endswith(b"\n"):
+                file.truncate(raw.rfind(b"\n") + 1)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may hold changes that are not committed."""
+        return (self.folder / _OPEN).exists()
 
     @property
     def is_undone(self) -> bool:
@@ -109,9 +199,11 @@ def begin() -> Journal:
     """
     name = f"{time.strftime('%Y%m%dT%H%M%S')}.{time.time_ns() % 10**9:09}-{secrets.token_hex(3)}"
     folder = home() / name
+    run = Journal(folder)
     try:
         home().mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
+        run.start()
     except OSError as error:
         raise Stop(
             Exit.REFUSED,
@@ -119,9 +211,10 @@ def begin() -> Journal:
             "DIFFILL_STATE names another folder",
         ) from error
     for old in list(runs())[MAX_RUNS:]:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(old.folder)
-    return Journal(folder)
+        if not old.is_open:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(old.folder)
+    return run
 
 
 def runs() -> Iterator[Journal]:
@@ -133,8 +226,13 @@ def runs() -> Iterator[Journal]:
 
 def home() -> Path:
     """Return the folder of all journals; `DIFFILL_STATE` moves it."""
+    return state_folder() / "journal"
+
+
+def state_folder() -> Path:
+    """Return where Diffill keeps what it must remember between commands."""
     state = os.environ.get("DIFFILL_STATE") or platformdirs.user_state_dir("diffill", False)
-    return Path(state).absolute() / "journal"
+    return Path(state).absolute()
 
 
 def digest(raw: bytes) -> str:

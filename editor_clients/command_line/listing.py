@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 
 from editor_clients.command_line import files, survey
 from editor_clients.command_line.exits import Exit
+from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.places import Place
 from editor_clients.command_line.reports import JSON_SCHEMA
@@ -19,40 +21,46 @@ def run(looked: Survey, screen: Screen, *, as_json: bool) -> Exit:
     meter = Meter(screen)
     count = in_files = 0
     try:
-        if looked.is_stdin:
-            work = survey.standard_input(looked)
-            rows = [(work.file.name, work.file.text, work.places)]
-        else:
-            found = (seen for seen in survey.found(looked, meter) if seen.places)
-            rows = ((seen.name, files.read(seen.name).text, seen.places) for seen in found)
-        for name, text, places in rows:
-            lines = LineIndex(text)
+        for file, places in _found(looked, meter):
             in_files += bool(places)
-            for place in places:
-                count += 1
-                with meter.paused():
-                    screen.out(_line(name, text, lines, place, as_json=as_json))
+            count += len(places)
+            with meter.paused():
+                lines = LineIndex(file.text)
+                screen.out("".join(line_of(file, lines, p, as_json=as_json) for p in places))
     finally:
         meter.end()
     screen.say(f"{counted(count, 'place')} in {counted(in_files, 'file')}")
     return Exit.DONE
 
 
-def _line(name: str, text: str, lines: LineIndex, place: Place, *, as_json: bool) -> str:
+def _found(looked: Survey, meter: Meter) -> Iterator[tuple[UserFile, Sequence[Place]]]:
+    if looked.is_stdin:
+        file = survey.standard_input(looked)
+        yield file, survey.places_in(file, looked.steps[0], None)
+        return
+    for seen in survey.found(looked, meter):
+        if seen.places:
+            yield files.read(seen.name, looked.max_bytes), seen.places
+
+
+def line_of(
+    file: UserFile, lines: LineIndex, place: Place, *, as_json: bool, step: str = ""
+) -> str:
+    """Return the line that tells a place."""
     line = lines.line_at(place.span.start)
     column = place.span.start - lines.span(line).start + 1
     if not as_json:
-        shown = " ".join(place.span.of(text).split("\n")[0].split())[:80]
+        shown = " ".join(place.span.of(file.text).split("\n")[0].split())[:80]
         what = f"{place.what}: {shown}" if place.what.startswith("@") else place.what
-        return f"{name}:{line + 1}:{column}: {what}\n"
+        return f"{file.name}:{line + 1}:{column}: {step and f'{step}: '}{what}\n"
     values = {
         "schema": JSON_SCHEMA,
         "type": "place",
-        "file": name.encode(errors="replace").decode(),
+        "file": file.name.encode(errors="replace").decode(),
         "start": place.span.start,
         "end": place.span.end,
         "line": line + 1,
         "column": column,
         "what": place.what,
     }
-    return json.dumps(values) + "\n"
+    return json.dumps(values | ({"step": step} if step else {})) + "\n"

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from editor_clients.command_line.engines import OpenEngine
     from editor_clients.command_line.screen import Screen
 
-_WITH_SETTINGS = {"fill", "rewrite", "repair", "holes", "batch", "demo", "doctor"}
+_WITH_SETTINGS = {
+    *("fill", "rewrite", "repair", "run", "holes", "check", "explain"),
+    *("batch", "demo", "doctor"),
+}
+_WITH_FILES = {"fill", "rewrite", "repair", "run", "holes", "check", "explain"}
 
 
 def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = None) -> int:
@@ -51,19 +55,39 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
 
 
 def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEngine | None) -> int:
-    if args.command in _WITH_SETTINGS:
+    # A replay file says itself which model, and how.
+    if args.command in _WITH_SETTINGS and not getattr(args, "replay", None):
         from editor_clients.command_line import configuration
 
         configuration.fill_in(args, _screen(args))
+    if args.command in _WITH_FILES:
+        from editor_clients.command_line import recovery
+
+        recovery.recover(_screen(args))  # before anybody looks at what a crash left half done
     match args.command:
-        case "fill" | "rewrite" | "repair":
+        case "fill" | "rewrite" | "repair" | "run":
             from editor_clients.command_line import calls, refactor
 
-            return refactor.run(calls.edit_of(args), open_engine, _screen(args), args.model)
+            return refactor.run(calls.edit_of(args, argv), open_engine, _screen(args), args.model)
+        case "check":
+            from editor_clients.command_line import calls, forecast
+
+            return forecast.run(calls.forecast_of(args), _screen(args), as_json=args.json)
         case "holes":
             from editor_clients.command_line import calls, listing
 
             return listing.run(calls.listing_of(args), _screen(args), as_json=args.json)
+        case "explain":
+            from editor_clients.command_line import calls, explain
+
+            question, screen = calls.question_of(args), _screen(args)
+            options = {"as_json": args.json, "all_steps": args.all_steps}
+            return explain.run(question, open_engine, screen, args.model, **options)
+        case "replay":
+            from editor_clients.command_line import replay
+
+            screen, model = _screen(args), args.model
+            return replay.run(args.replay, args.edit, open_engine, screen, model, as_json=args.json)
         case "undo":
             from editor_clients.command_line import undo
 

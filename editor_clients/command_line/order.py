@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from editor_clients.command_line.places import Place
-from engine.protocol import EditRequest, Effort
+from engine.protocol import EditRequest, Effort, Priority
 
 _MESSAGE = "{message}"
 
@@ -31,6 +31,7 @@ class Order:
     dials: Dials = field(default_factory=Dials)
     single_line: bool | None = None  # None: as the place is
     mends: bool = False  # keep only what leaves fewer syntax errors
+    priority: Priority = Priority.EXPLICIT
 
     def request(self, text: str, place: Place, *, language: str, path: str) -> EditRequest:
         """Return the request for one place of a text.
@@ -49,9 +50,6 @@ class Order:
             path=os.fsencode(path).decode(errors="replace"),
             instruction=instruction,
             single_line=single_line,
+            priority=self.priority,
             **asdict(self.dials),
         )
-
-    def rolled_again(self, times: int) -> Order:
-        """Return the order with another seed, for another answer."""
-        return replace(self, dials=replace(self.dials, seed=self.dials.seed + times))

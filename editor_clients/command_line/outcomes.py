@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 
 from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.files import UserFile
@@ -22,11 +24,12 @@ class SpanStatus(StrEnum):
     INVALID = "invalid"  # what the model wrote did not validate
     DECLINED = "declined"  # by the user
     FAILED = "failed"  # the engine gave no answer
+    FORMATTED = "formatted"  # lines of an edit, by the user's formatter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanOutcome:
-    """One span, and the text it got. Offsets are those of the file before all edits."""
+    """One span, and the text it got. Offsets are those of the file before its step."""
 
     place: Place
     status: SpanStatus
@@ -34,6 +37,12 @@ class SpanOutcome:
     reasons: tuple[str, ...] = ()
     checked: bool = True
     stats: EditStats = NO_STATS
+    step: int = 0  # of the recipe; the first sees the file as it is, each the work of those before
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it gives the file other text."""
+        return self.status in (SpanStatus.EDITED, SpanStatus.FORMATTED)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,13 +58,11 @@ class FileOutcome:
     @property
     def text(self) -> str:
         """The file's text with the edits made."""
-        return apply(self.file.text, self.replacements)
+        return _applied(self.file.text, self.spans)
 
-    @property
-    def replacements(self) -> list[Replacement]:
-        """The edits made."""
-        made = (s for s in self.spans if s.status is SpanStatus.EDITED)
-        return [Replacement(s.place.span, s.text) for s in made]
+    def text_before(self, step: int) -> str:
+        """Return the text that a step found: the offsets of its spans are of this text."""
+        return _applied(self.file.text, [span for span in self.spans if span.step < step])
 
     @property
     def is_flawed(self) -> bool:
@@ -65,7 +72,13 @@ class FileOutcome:
     @property
     def is_changed(self) -> bool:
         """Whether the edits change anything."""
-        return bool(self.replacements)
+        return any(span.is_change for span in self.spans)
+
+
+def _applied(text: str, spans: Sequence[SpanOutcome]) -> str:
+    for _, of_step in groupby(spans, lambda span: span.step):
+        text = apply(text, [Replacement(s.place.span, s.text) for s in of_step if s.is_change])
+    return text
 
 
 @dataclass(slots=True)
@@ -91,6 +104,8 @@ class Tally:
         self.written += outcome.written
         self.refused += bool(outcome.refusal)
         for span in outcome.spans:
+            if span.status is SpanStatus.FORMATTED:
+                continue
             self.spans += 1
             self.edited += span.status is SpanStatus.EDITED
             self.invalid += span.status is SpanStatus.INVALID

@@ -2,8 +2,9 @@
 
 Schema 2 of the JSON. `--json` is one object, `{"schema", "files": [FILE…], "summary"}`;
 `--json=stream` is one object a line: `{"schema", "type": "file", …FILE}` as each file is done, at
-the end `{"schema", "type": "summary", …}`. Offsets count characters of the file before all edits, a
-byte order mark not among them.
+the end `{"schema", "type": "summary", …}`. The fields are in `report.schema.json`. Offsets count
+characters of the file before the span's `step` (0: before all edits), a byte order mark not among
+them. The formatter's changes are a last step.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from editor_clients.command_line.screen import Screen
 from grammars.lines import LineIndex
 
 JSON_SCHEMA = 2
+SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
 class Report(Protocol):
@@ -109,10 +111,8 @@ class PatchFile:
     """A file of all the diffs, which `git apply` takes in the folder it was made in."""
 
     def __init__(self, name: str) -> None:
-        self._path = Path(name)
+        self._path = files.output(name, b"--- ")
         self._pieces: list[str] = []
-        if self._path.is_dir() or not self._path.absolute().parent.is_dir():
-            raise Stop(Exit.USAGE, f"{name}: cannot be written: there is no such folder")
 
     def file(self, outcome: FileOutcome) -> None:
         """Take a file's diff; one that was refused is left out."""
@@ -128,14 +128,15 @@ class PatchFile:
 
 
 def _file_as_json(outcome: FileOutcome, context: int) -> dict[str, Any]:
-    lines = LineIndex(outcome.file.text)
+    steps = {span.step for span in outcome.spans}
+    lines = {step: LineIndex(outcome.text_before(step)) for step in steps}
     return {
         "file": outcome.file.name.encode(errors="replace").decode(),
         "language": outcome.language,
         "changed": outcome.is_changed,
         "written": outcome.written,
         "refusal": outcome.refusal,
-        "spans": [_span_as_json(span, lines) for span in outcome.spans],
+        "spans": [_span_as_json(span, lines[span.step]) for span in outcome.spans],
         "diff": changes_of(outcome, context),
     }
 
@@ -146,6 +147,7 @@ def _span_as_json(span: SpanOutcome, lines: LineIndex) -> dict[str, Any]:
         "end": span.place.span.end,
         "line": lines.line_at(span.place.span.start) + 1,
         "what": span.place.what,
+        "step": span.step,
         "status": str(span.status),
         "text": span.text,
         "reasons": list(span.reasons),

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, SpanStatus
+from editor_clients.command_line.places import Place
 from grammars.lines import LineIndex
-from grammars.span import Span
+from grammars.span import Replacement, Span, minimal
 
 _LEVELS = {
     SpanStatus.EDITED: "note",
@@ -40,7 +41,7 @@ def results(outcome: FileOutcome) -> Iterator[dict[str, Any]]:
     path = Path(outcome.file.name)
     uri = path.absolute().as_uri() if path.is_absolute() else quote(path.as_posix())
     artifact = {"uri": uri}
-    for span in outcome.spans:
+    for span in _of_the_file_as_it_is(outcome):
         if span.status not in _LEVELS:
             continue
         region = _region(lines, span.place.span)
@@ -56,6 +57,20 @@ def results(outcome: FileOutcome) -> Iterator[dict[str, Any]]:
                 {"artifactChanges": [{"artifactLocation": artifact, "replacements": [change]}]}
             ]
         yield result
+
+
+def _of_the_file_as_it_is(outcome: FileOutcome) -> list[SpanOutcome]:
+    """Return the spans; one for all changes where some of them build upon others."""
+    if not any(span.step for span in outcome.spans):
+        return outcome.spans
+    old = outcome.file.text
+    first = [span for span in outcome.spans if not span.step and not span.is_change]
+    if not outcome.is_changed:
+        return first
+    whole = minimal(old, Replacement(Span(0, len(old)), outcome.text))
+    what = "; ".join(dict.fromkeys(s.place.what for s in outcome.spans if s.is_change))
+    joined = SpanOutcome(place=Place(whole.span, what), status=SpanStatus.EDITED, text=whole.text)
+    return [*first, joined]
 
 
 def _message(span: SpanOutcome) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ColorChoice = Literal["auto", "always", "never"]
 Report = Callable[[str, float | None], None]
+# Gives a text a style, which is the parameters of the escape sequence SGR.
+Paint = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Screen:
             return self.color == "always"
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return not plain and stream.isatty()
+
+    def painter(self, stream: TextIO) -> Paint:
+        """Return what gives a text the colours of a terminal, where a stream gets any."""
+        if not self.uses_color(stream):
+            return lambda text, style: text
+        return lambda text, style: f"\x1b[{style}m{text}\x1b[0m" if text else ""
 
     @contextmanager
     def progress(self) -> Generator[Report]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from editor_clients.command_line import discovery, files, scanning
-from editor_clients.command_line.discovery import Sources
-from editor_clients.command_line.editing import Work
+from editor_clients.command_line.discovery import Found, Sources
 from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.meter import Meter
-from editor_clients.command_line.places import Selectors
+from editor_clients.command_line.places import Place, Selectors
 from editor_clients.command_line.scanning import Seen
-from editor_clients.command_line.writing import Manner
 from grammars.search import QueryError
 
 STDIN = "-"
@@ -23,32 +22,41 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Where to look and what for."""
+    """Where to look and what for, step by step."""
 
     sources: Sources
-    selectors: Selectors
+    steps: tuple[Selectors, ...]
     stdin_filename: str = ""
-    max_spans: int | None = None
+    max_spans: int | None = None  # of each step
 
     @property
     def is_stdin(self) -> bool:
         """Whether the text comes from standard input."""
         return self.sources.paths == (STDIN,)
 
+    @property
+    def max_bytes(self) -> int:
+        """How large a file may be."""
+        return self.steps[0].search.max_bytes
 
-@dataclass(frozen=True, slots=True)
+    def language_of(self, name: str) -> str:
+        """Return the LSP language id of a file, "" if unknown."""
+        return self.steps[0].search.language_of(name)
+
+
+@dataclass(slots=True)
 class Plan:
-    """What there is to do. Files are read one at a time, when their turn comes."""
+    """What there is to do. Of each file little is kept: it is read when its turn comes."""
 
-    seen: tuple[Seen, ...]  # the files with places to edit
-    scanned: int = 1
+    counts: dict[str, list[int]]  # by name, how many places for each step
+    scanned: int = 0
     skipped: int = 0  # files nobody could look into
     left_out: int = 0  # places beyond `max_spans`
 
     @property
     def places(self) -> int:
-        """How many places are to be edited."""
-        return sum(len(one.places) for one in self.seen)
+        """How many places are to be edited, as far as can be told before the first edit."""
+        return sum(map(sum, self.counts.values()))
 
 
 def plan(survey: Survey, meter: Meter) -> Plan:
@@ -57,69 +65,75 @@ def plan(survey: Survey, meter: Meter) -> Plan:
     Raises:
         Stop: if a file told by name cannot be read, or a target is not in it.
     """
-    kept: list[Seen] = []
-    scanned = skipped = left_out = 0
-    room = survey.max_spans
-    for one in found(survey, meter):
-        scanned += 1
-        skipped += bool(one.refusal)
-        places = one.places if room is None else one.places[:room]
-        left_out += len(one.places) - len(places)
-        if room is not None:
-            room -= len(places)
-        if places:
-            kept.append(replace(one, places=places))
-    return Plan(tuple(kept), scanned, skipped, left_out)
+    made, listed = Plan({}), _listed(survey, meter)
+    for number, selectors in enumerate(survey.steps):
+        room = survey.max_spans
+        scanned = skipped = 0
+        for one in _look_into(listed, selectors, meter):
+            scanned += 1
+            skipped += bool(one.refusal)
+            count = len(one.places) if room is None else min(room, len(one.places))
+            made.left_out += len(one.places) - count
+            if room is not None:
+                room -= count
+            if count:
+                made.counts.setdefault(one.name, [0] * len(survey.steps))[number] = count
+        made.scanned, made.skipped = max(made.scanned, scanned), max(made.skipped, skipped)
+    return made
 
 
-def work_on(seen: Seen, survey: Survey, manner: Manner, dirty: set[Path]) -> Work:
-    """Read a file again, now to edit it; of its places, those that are still there.
+def places_in(file: UserFile, selectors: Selectors, room: int | None) -> list[Place]:
+    """Return the first `room` places of a file as it is now.
 
     Raises:
-        Stop: if it cannot be read any more.
+        Stop: if a target is not in it, or it cannot be parsed.
     """
-    file = files.read(seen.name)
-    places = [p for p in survey.selectors.places(file.name, file.text) if p in seen.places]
-    language = survey.selectors.search.language_of(file.name)
-    return Work(file, language, places, manner.refusal(file, dirty))
+    return selectors.places(file.name, file.text)[:room]
 
 
-def standard_input(survey: Survey) -> Work:
+def standard_input(survey: Survey) -> UserFile:
     """Read the text on standard input.
 
     Raises:
-        Stop: if it is no text, or a target is not in it.
+        Stop: if it is no text.
     """
     name = survey.stdin_filename or "stdin"
-    max_bytes = survey.selectors.search.max_bytes
-    raw = sys.stdin.buffer.read(max_bytes + 1)
-    file = files.decoded(name, Path(name), raw, max_bytes)
-    places = survey.selectors.places(file.name, file.text)[: survey.max_spans]
-    return Work(file, survey.selectors.search.language_of(file.name), places)
+    raw = sys.stdin.buffer.read(survey.max_bytes + 1)
+    return files.decoded(name, Path(name), raw, survey.max_bytes)
 
 
 def found(survey: Survey, meter: Meter) -> Iterator[Seen]:
-    """Yield what is in each file, in order.
+    """Yield what is in each file for the only step, in order.
 
     Raises:
         Stop: if a file told by name cannot be read, or a target is not in it.
     """
-    selectors = survey.selectors
+    [selectors] = survey.steps
+    yield from _look_into(_listed(survey, meter), selectors, meter)
+
+
+def _listed(survey: Survey, meter: Meter) -> Found:
+    """List the files once for all steps: names may come from a pipe."""
+    selectors, sources = survey.steps[0], survey.sources
     try:
-        languages = selectors.search.languages()
+        languages = [step.search.languages() for step in survey.steps]
     except QueryError as error:
         raise Stop(Exit.USAGE, f"--query: {error}") from error
-    sources = survey.sources
-    if selectors.findings and not (
-        sources.paths or sources.files_from or sources.changed_since is not None
-    ):
+    if selectors.findings and not sources:
         here = sorted(path for path in selectors.findings if Path(path).is_file())
         sources = Sources(paths=tuple(os.path.relpath(path) for path in here))
-    listed = discovery.discover(sources, languages)
+    meter.begin("listing", None, "files")
+    known = [one for one in languages if one is not None]
+    narrowed = frozenset[str]().union(*known) if len(known) == len(languages) else None
+    listed = discovery.discover(sources, narrowed, meter.step)
     if selectors.targets and (len(listed.named) != 1 or listed.walked):
         names = ", ".join(sources.paths[:1])
         what = f"{names}: a directory, not a file" if Path(names).is_dir() else "not one file"
         raise Stop(Exit.USAGE, f"{what}: --lines and --range are places of a single file")
+    return listed
+
+
+def _look_into(listed: Found, selectors: Selectors, meter: Meter) -> Iterator[Seen]:
     meter.begin("looking", len(listed), "files")
     for number, seen in enumerate(scanning.scan([*listed.named, *listed.walked], selectors)):
         if seen.refusal and number < len(listed.named):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
-from editor_clients.command_line import files, journal
+from editor_clients.command_line import files, journal, recovery
 from editor_clients.command_line.exits import Exit, Stop
-from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.journal import Entry, Journal
 from editor_clients.command_line.screen import Screen, counted, table
 
@@ -28,53 +24,53 @@ def run(name: str | None, screen: Screen) -> Exit:
     Raises:
         Stop: if there is no such run, or a file was changed since.
     """
-    chosen = _chosen(name)
-    pending: list[tuple[Entry, UserFile]] = []
-    refusals: list[str] = []
-    for entry in reversed(chosen.entries()):
-        for leftover in files.leftovers(Path(entry.path), chosen.name):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
-        try:
-            file = _current(entry)
-        except Stop as refusal:
-            refusals.append(str(refusal))
-            continue
-        today = journal.digest(file.raw)
-        if today == entry.after != entry.before:
-            pending.append((entry, file))
-        elif today != entry.before:
-            refusals.append(f"{entry.path}: changed since")
-    if refusals:
-        for refusal in refusals:
+    recovered = {run.name for run in recovery.recover(screen)}
+    chosen = _chosen(name, recovered)
+    with chosen.held() as is_ours:
+        if not is_ours:
+            raise Stop(Exit.REFUSED, f"{chosen.name} still goes on: end it first")
+        changed = _changed(chosen, screen)
+        chosen.revoke()  # killed from here on, the next command goes on
+        refused = recovery.put_back(chosen, changed)
+        for refusal in refused.values():
             screen.warn(refusal)
-        raise Stop(Exit.REFUSED, "nothing was undone")
-    old_bytes = [chosen.old_bytes(entry) for entry, _ in pending]  # before the first is written
-    for (_, file), raw in zip(pending, old_bytes, strict=True):
-        files.write(file, raw, chosen.name)
-    chosen.mark_undone()
-    screen.say(f"{chosen.name}: {counted(len(pending), 'file')} restored")
+        if refused:
+            raise Stop(Exit.REFUSED, f"{chosen.name}: not all of it could be undone; try again")
+        chosen.mark_undone()
+        chosen.settle()
+    screen.say(f"{chosen.name}: {counted(len(changed), 'file')} restored")
     return Exit.DONE
 
 
-def _chosen(name: str | None) -> Journal:
-    for candidate in journal.runs():
-        if name is None and not candidate.is_undone and candidate.entries():
-            return candidate
-        if candidate.name == name:
-            return candidate
+def _changed(run: Journal, screen: Screen) -> list[Entry]:
+    """Return what is to be put back, once all of it can be."""
+    changed: list[Entry] = []
+    refused = False
+    for entry in run.entries():
+        try:
+            if file := recovery.changed_file(entry):
+                files.check_writable(file)
+                run.old_bytes(entry)
+                changed.append(entry)
+        except Stop as refusal:
+            refused = True
+            screen.warn(str(refusal))
+    if refused:
+        raise Stop(Exit.REFUSED, "nothing was undone")
+    return changed
+
+
+def _chosen(name: str | None, recovered: set[str]) -> Journal:
+    for run in journal.runs():
+        if name is None:
+            # What was taken back just now is the last run: the one before it is not meant.
+            if run.name in recovered or (not run.is_undone and run.entries()):
+                return run
+        elif run.name == name:
+            return run
     raise Stop(
         Exit.USAGE,
         "there is nothing to undo"
         if name is None
         else f"no run {name!r}; see `diffill undo --list`",
     )
-
-
-def _current(entry: Entry) -> UserFile:
-    """Return the file as it is now; it need not be text any more."""
-    path = Path(entry.path)
-    try:
-        return UserFile(entry.path, path, path.read_bytes(), "")
-    except OSError as error:
-        raise Stop(Exit.REFUSED, f"{entry.path}: {files.why(error)}") from error

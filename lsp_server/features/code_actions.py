@@ -113,8 +113,10 @@ def _offers(snapshot: Snapshot, pointer: Span) -> Iterator[_Offer]:
     else:
         # Emacs' eglot selects the expression at point, which may be all of a function.
         if inside := holes_within(snapshot, pointer):
-            title = f"fill the {len(inside)} holes selected"
-            title = title if len(inside) > 1 else f"fill this hole: {inside[0].what}"
+            first, *others = inside
+            title = f"fill this hole: {first.what}"
+            if others:
+                title = f"fill the {len(inside)} holes selected"
             yield _Offer(title=title, command=FILL, spans=tuple(hole.span for hole in inside))
         title = "fill the selection" if len(pointer) else "fill here"
         yield _Offer(title=title, command=FILL, spans=(pointer,))

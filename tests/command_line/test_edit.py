@@ -56,6 +56,7 @@ def test_json(diffill, sample):
         "end": start + 4,
         "line": 6,
         "what": "",
+        "step": 0,
         "status": "edited",
         "text": "first()",
         "reasons": [],

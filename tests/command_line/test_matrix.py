@@ -5,7 +5,10 @@ import json
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
+
+from editor_clients.command_line import reports
 
 BEFORE = {
     "a.py": "one = 1\nx\n",
@@ -16,7 +19,9 @@ BEFORE = {
 QUERY = '((identifier) @it (#eq? @it "x"))'
 FORMS = ((), ("--json",), ("--json=stream",), ("--sarif",))
 WRITES = ((), ("--write",), ("--write", "--atomic"), ("--write", "--check-cmd", "true {file}"))
-EXTRAS = ((), ("--check",), ("--patch", "out.patch"), ("--check", "--patch", "out.patch"))
+SCHEMA = jsonschema.Draft202012Validator(json.loads(reports.SCHEMA_FILE.read_text()))
+PATCH, RECORD = ("--patch", "out.patch"), ("--record", "out.jsonl")
+EXTRAS = ((), ("--check",), PATCH, ("--check", *PATCH, *RECORD))
 
 
 @pytest.fixture
@@ -38,8 +43,15 @@ def after(text):
     return {name: old.replace("\nx", f"\n{text}") for name, old in BEFORE.items()}
 
 
+def check_schema(form, out):
+    """The objects are as the published schema says, and its version is theirs."""
+    for line in out.splitlines() if form in (("--json",), ("--json=stream",)) else ():
+        SCHEMA.validate(json.loads(line))
+
+
 def replacements(form, out):
     """What a form says would change, as (file, new text)."""
+    check_schema(form, out)
     if form == ("--json",):
         files = json.loads(out)["files"]
     elif form == ("--json=stream",):
@@ -66,6 +78,9 @@ def test_modes_compose(diffill, tree, form, write, extra, quiet):
     assert current() == (after("first()") if write else BEFORE)
     if quiet:
         assert done.err == ""
+    if "--record" in extra:
+        asked = [json.loads(line)["request"] for line in Path("out.jsonl").read_text().splitlines()]
+        assert [request["path"] for request in asked] == ["a.py", "b.py", "sub/c.py"]
     patches = [Path("out.patch").read_bytes()] if "--patch" in extra else []
     if form:
         changed = [name for name in BEFORE if name != "sub/d.py"]
@@ -100,9 +115,15 @@ def test_one_refused_place_in_every_mode(diffill, tree, form, write):
     query = '((identifier) @i (#match? @i "^(x|INVALID)$"))'
     done = diffill("fill", ".", "--query", query, *form, *write)
     kept = bad if not write or "--atomic" in write else after("first()") | {"b.py": "INVALID"}
+    check_schema(form, done.out)
     assert current() == kept
     assert done.code == (1 if "--atomic" in write else 4)
     assert "b.py:1: refused" in done.err
+
+
+def test_every_object_has_the_version_of_the_schema():
+    kinds = SCHEMA.schema["oneOf"]
+    assert {kind["properties"]["schema"]["const"] for kind in kinds} == {reports.JSON_SCHEMA}
 
 
 def test_options_that_do_not_go_together(diffill, tree):
@@ -159,4 +180,4 @@ def test_interactive(diffill, tree, monkeypatch, answers, changed, write):
     all_of_it = after("first()")
     expected = {n: all_of_it[n] if write and n in changed else BEFORE[n] for n in BEFORE}
     assert current() == expected
-    assert "keep this edit? [y,n,r,a,q,?]" in done.err
+    assert "keep this edit? [y,n,a,q,e,r,?]" in done.err

@@ -53,7 +53,15 @@ def test_progress_on_a_terminal(sample):
         sample("x\ny\n", f"a{number}.py")
     query = '((identifier) @it (#eq? @it "x"))'
     shown = on_a_terminal("fill", ".", "--query", query)
-    for part in ("looking", "3/3", "files", "spans", "tokens/s", "a2.py", "\x1b[32m+first()"):
+    for part in (
+        "looking",
+        "3/3",
+        "files",
+        "spans",
+        "tokens/s",
+        "a2.py (file 3 of 3)",
+        "\x1b[32m+first()",
+    ):
         assert part in shown
     plain = on_a_terminal("fill", ".", "--query", query, NO_COLOR="1")
     assert "3/3 spans 10.0 tokens/s" in plain

@@ -1,5 +1,6 @@
 """What protects the user's files: the journal, checks, all or none, git, and kill -9."""
 
+import json
 import os
 import random
 import signal
@@ -196,7 +197,9 @@ def test_an_engine_that_dies_leaves_what_is_done(diffill, tree):
 
 def test_ctrl_c_says_what_was_done(tree):
     Path("f1.py").write_text("y = SLOW\nx\n")
-    process = start("echo", "fill", ".", "--query", QUERY, "--write", "--no-single-line")
+    options = ("--write", "--no-single-line", "--json=stream")
+    process = start("echo", "fill", ".", "--query", QUERY, *options)
+    assert json.loads(process.stdout.readline())["written"]
     wait_until_ready(process, "WAITING")
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)

@@ -162,6 +162,15 @@ def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor,
     )
 
 
+def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
+    """Moved out of its function it would pass for code."""
+    text = 'def f():\n    """Do it."""\n    pass\n'
+    scripted(monkeypatch, editor, *["    ...\n"] * 9)
+    span = Span(text.index("    pass"), len(text))
+    best = editor.edit(request(text, (span,), language="python"), Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
@@ -283,3 +292,27 @@ def test_frames_tell_their_span(editor):
     editor.edit(request(TEXT, (Span(10, 16), Span(4, 9))), Control(on_frame=frames.append))
     numbers = [f.span for f in frames]
     assert [*dict.fromkeys(numbers)] == [1, 0], "from the top, by the request's own order"
+
+
+@pytest.mark.parametrize("decoding", ["sequential", "parallel"])
+@pytest.mark.parametrize("instruction", [None, "change it"])
+def test_an_explanation_tells_all_that_was_seen_and_tried(editor, parallel, decoding, instruction):
+    frames = []
+    asked = request(candidates=3, instruction=instruction, language="python", explain=True)
+    editor = {"sequential": editor, "parallel": parallel}[decoding]
+    result = editor.edit(asked, Control(on_frame=frames.append))
+    told = result.explanation
+    [sight] = told.sights
+    assert "def total(prices):" in sight.before
+    assert sight.after == ("" if instruction else "    return summe\n")
+    offered = {(c.replacements[0].text, c.verdict, c.score) for c in result.candidates}
+    assert offered <= {(a.text, a.verdict, a.score) for a in told.attempts}
+    drafts = [a.draft for a in told.attempts]
+    assert drafts == sorted(drafts)
+    assert {f.draft for f in frames} == {*drafts} == {*range(drafts[-1] + 1)}
+    assert len({a.how for a in told.attempts}) == len({*drafts})
+    calls = [a.forward_calls for a in told.attempts]
+    assert calls == sorted(calls)
+    assert calls[-1] == result.stats.forward_calls
+    plain = editor.edit(replace(asked, explain=False), Control())
+    assert (plain.candidates, plain.explanation) == (result.candidates, None)

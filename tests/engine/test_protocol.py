@@ -7,13 +7,16 @@ from engine.errors import ConfigError
 from engine.protocol import (
     MAX_INSTRUCTION_CHARS,
     MAX_TEXT_CHARS,
+    Attempt,
     Candidate,
     EditRequest,
     EditResult,
     EditStats,
     Effort,
+    Explanation,
     Frame,
     FrameToken,
+    Sight,
     TokenState,
 )
 from grammars.span import Replacement, Span
@@ -34,8 +37,9 @@ FULL = EditRequest(
     seed=7,
     deadline_s=1.5,
     frames=True,
+    explain=True,
 )
-FRAME = Frame(1, 4, tuple(FrameToken("é\n", state, 0.25) for state in TokenState))
+FRAME = Frame(1, 4, tuple(FrameToken("é\n", state, 0.25) for state in TokenState), draft=2)
 RESULT = EditResult(
     (
         Candidate(
@@ -45,9 +49,17 @@ RESULT = EditResult(
     ),
     EditStats(1, 2, 3, 0.5),
 )
+EXPLAINED = replace(
+    RESULT,
+    is_cut=True,
+    explanation=Explanation(
+        (Sight(0, "a\r\n", "", 3),),
+        (Attempt(0, 1, "drawn", "x\r\n", Verdict(False, ("line 1: no",)), -0.5, 3, 2),),
+    ),
+)
 
 
-@pytest.mark.parametrize("message", [REQUEST, FULL, FRAME, RESULT])
+@pytest.mark.parametrize("message", [REQUEST, FULL, FRAME, RESULT, EXPLAINED])
 def test_messages_survive_the_wire(message):
     line = json.dumps(message.to_json())
     assert "\n" not in line

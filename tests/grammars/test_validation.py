@@ -375,6 +375,20 @@ def test_a_definition_written_into_itself_is_refused(language):
     assert validate(nested, [_replace(nested, "2", "3")], language).ok
 
 
+def test_a_statement_answered_with_its_whole_function_is_refused():
+    text = "def mean(v):\n    print(v)\n    return sum(v)\n"
+    whole = "import logging\n\n\ndef mean(v):\n    logging.info(v)\n    return sum(v)"
+    assert validate(text, [_replace(text, "print(v)", whole)], "python").reasons == (
+        "`mean` is defined again",
+    )
+    overloads = "@o\ndef mean(v: int): ...\n@o\ndef mean(v: str): ...\n" + text
+    assert validate(text, [_replace(text, text, overloads)], "python").ok
+    beside = "class A:\n    def f(self):\n        X\n\n    def g(self):\n        pass\n"
+    assert validate(
+        beside, [_replace(beside, "X", "pass\n\n    def h(self):\n        pass")], "python"
+    ).ok
+
+
 @pytest.mark.parametrize(
     ("language", "text", "new"),
     [

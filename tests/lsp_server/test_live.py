@@ -150,6 +150,7 @@ async def test_frames_name_request_place_and_state():
             "range": hole(text),
             "span": 0,
             "step": 0,
+            "draft": 0,
             "tokens": [{"text": "t", "state": "masked", "confidence": 0.5}] * 3,
         }
         states = [token["state"] for token in last["tokens"]]

@@ -9,12 +9,12 @@ import scripted_engine
 
 ROOT = Path(scripted_engine.__file__).parents[2]
 START = (
-    "import sys, scripted_engine\n"
+    "import os, sys, scripted_engine\n"
     "from editor_clients.command_line.main import main\n"
     "open_engine = scripted_engine.opener(sys.argv[1])\n"
     "def said(on_status):\n"
     "    def ready(status):\n"
-    "        print('READY' if status.state == 'ready' else '', file=sys.stderr, flush=True)\n"
+    "        os.write(2, b'READY\\n' if status.state == 'ready' else b'\\n')\n"
     "    return open_engine(ready)\n"
     "sys.exit(main(sys.argv[2:], open_engine=said))\n"
 )

@@ -1,4 +1,7 @@
-"""The extension in code-server: `bash tests/editors/install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` this file."""
+"""The extension in code-server.
+
+Run `bash tests/editors/install.sh DIR`, then `DIFFILL_BROWSER=DIR pytest` on this file.
+"""
 
 import os
 import shlex
