@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.causal import Pick, decode, greedy, sampler
+from engine.chat import conversation
 from engine.config import EffortConfig
 from engine.control import Control
 from engine.draft import OldTextDraft
@@ -189,18 +190,8 @@ def rewrite_prompt(
 ) -> list[int]:
     """Build the chat; its special tokens are ours, whatever the user's text looks like."""
     user = question.format(language=language, code=code, instruction=instruction.strip())
-    start = [tokenizer.special(family.chat_start)]
-    end = [tokenizer.special(family.chat_end), *tokenizer.encode("\n")]
-    return [
-        *start,
-        *tokenizer.encode(f"system\n{_SYSTEM}"),
-        *end,
-        *start,
-        *tokenizer.encode(f"user\n{user}"),
-        *end,
-        *start,
-        *tokenizer.encode(f"assistant\n```{language}\n"),
-    ]
+    assert family.chat, "a rewrite is asked for in a conversation"
+    return conversation(tokenizer, family.chat, _SYSTEM, user, f"```{language}\n")
 
 
 class _Watched:
