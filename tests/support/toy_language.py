@@ -1,0 +1,106 @@
+"""A toy language of short Python texts in which places must agree, and edits to try on it.
+
+A text is made of blocks: a function with its comment, definition and calls; a bracket of two calls
+with one word; a sum in front of its two parts.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+
+from grammars.span import Span
+
+KINDS = ("names", "brackets", "sums")
+_PLACE = re.compile(r"«(.*?)»", re.DOTALL)
+
+
+def word(rng):
+    return "".join(rng.choice(letters) for letters in ("bdfgklmnprstvz", "aeiou", "bdfgklmnprstvz"))
+
+
+def names(rng):
+    """A name in a comment, in the definition below and in the calls: one says them all."""
+    name = word(rng)
+    calls = f"«{name}»()\n" * rng.choice((1, 2))
+    return f"# «{name}»\ndef «{name}»():\n    return «{rng.randrange(10)}»\n{calls}"
+
+
+def brackets(rng):
+    """A word given twice, and nowhere else."""
+    opened = word(rng)
+    return f'enter("«{opened}»")\nleave("«{opened}»")\n'
+
+
+def sums(rng):
+    """A sum of two digits, given in front of its parts."""
+    a, b = rng.randrange(10), rng.randrange(10)
+    return f"total = «{a + b}»\na = «{a}»\nb = «{b}»\n"
+
+
+_BLOCKS = {"names": names, "brackets": brackets, "sums": sums}
+
+
+def marked(rng, kinds=None):
+    """Return blocks in random order, every place that could be a hole marked."""
+    kinds = kinds or rng.choices(KINDS, k=rng.randrange(1, 4))
+    return [_BLOCKS[kind](rng) for kind in kinds]
+
+
+def unmarked(text):
+    """Take the marks out of a text; return it with the spans they stood around."""
+    spans, plain, done = [], "", 0
+    for mark in _PLACE.finditer(text):
+        plain += text[done : mark.start()]
+        spans.append(Span(len(plain), len(plain) + len(mark[1])))
+        plain += mark[1]
+        done = mark.end()
+    return plain + text[done:], spans
+
+
+@dataclass(frozen=True)
+class Case:
+    """An edit of several places that is right if `is_right` says so of the text it makes."""
+
+    kind: str
+    text: str
+    spans: tuple[Span, ...]
+    wanted: re.Pattern
+
+    def is_right(self, text):
+        found = self.wanted.fullmatch(text)
+        if not found:
+            return False
+        parts = found.groupdict()
+        return self.kind != "sums" or int(parts["total"]) == int(parts["a"]) + int(parts["b"])
+
+
+def case(kind, rng):
+    """Make an edit whose places must agree, in a text of the language.
+
+    names: the comment was renamed, the definition and the calls below still have the old name.
+    brackets: both words are still `...`. sums: the total and its first part are still 0.
+    """
+    others = [k for k in KINDS if k != kind]
+    head = "".join(marked(rng, [rng.choice(others)]))
+    tail = "".join(marked(rng, [rng.choice(others)]))
+    if kind == "names":
+        new, old = rng.sample([word(rng) for _ in range(20)], 2)
+        digit = rng.randrange(10)
+        block = f"# {new}\ndef «{old}»():\n    return {digit}\n«{old}»()\n«{old}»()\n"
+        made = rf"# {new}\ndef {new}\(\):\n    return {digit}\n{new}\(\)\n{new}\(\)\n"
+    elif kind == "brackets":
+        block = 'enter("«...»")\nleave("«...»")\n'
+        made = r'enter\("(?P<word>[a-z]+)"\)\nleave\("(?P=word)"\)\n'
+    else:
+        b = rng.randrange(1, 10)
+        block = f"total = «0»\na = «0»\nb = {b}\n"
+        made = rf"total = (?P<total>\d+)\na = (?P<a>\d)\nb = (?P<b>{b})\n"
+    around = [unmarked(part)[0] for part in (head, tail)]
+    text, spans = unmarked(around[0] + block + around[1])
+    wanted = re.compile(re.escape(around[0]) + made + re.escape(around[1]))
+    return Case(kind, text, tuple(spans), wanted)
+
+
+def cases(kind, count, seed=0):
+    rng = random.Random(f"{kind} {seed}")
+    return [case(kind, rng) for _ in range(count)]
