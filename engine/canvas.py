@@ -62,8 +62,11 @@ class Canvas:
 
     def parts(self) -> list[Canvas]:
         """Return a canvas for each hole."""
-        columns = (column.split(self.lengths) for column in (self.ids, self.masked, self.revisions))
-        return [Canvas(*part, self.void) for part in zip(*columns, strict=True)]
+        ids, masked, revisions = (
+            column.split(self.lengths) for column in (self.ids, self.masked, self.revisions)
+        )
+        parts = zip(ids, masked, revisions, strict=True)
+        return [Canvas(*part, self.void) for part in parts]
 
     @property
     def is_done(self) -> bool:

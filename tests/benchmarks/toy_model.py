@@ -92,9 +92,7 @@ def sample(rng: random.Random) -> Sample:
         ids += [MASK if m else token for m, token in zip(masked, whole, strict=True)]
         truth += whole
         each = _TAIL_WEIGHT / max(tail, 4)
-        weight += [
-            0.0 if not m else 1.0 if i < len(plain) else each for i, m in enumerate(masked)
-        ]
+        weight += [0.0 if not m else 1.0 if i < len(plain) else each for i, m in enumerate(masked)]
     return ids, truth, weight
 
 

@@ -30,8 +30,8 @@ def opened(tmp_path, family, seed):
 
 def trace(filler, length, config):
     """The hole's tokens after every pass, None where it is masked."""
-    canvas = filler.blank(length)
-    steps = denoise(filler.denoiser(BEFORE, AFTER), canvas, config)
+    canvas = filler.blank([length])
+    steps = denoise(filler.denoiser([BEFORE, AFTER]), canvas, config)
     return [
         [
             None if masked else token
