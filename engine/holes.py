@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from engine.stopping import HoleShape
+from grammars.lines import with_line_end
+from grammars.span import Replacement, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,22 @@ class Holes:
         """Return a single hole."""
         return cls((shape.prefix, shape.suffix), (shape.old,), shape.single_line)
 
+    @classmethod
+    def in_text(
+        cls, text: str, spans: Sequence[Span], made: Sequence[Replacement], single_line: bool
+    ) -> Holes:
+        """Cut spans out of a text in which other spans are replaced already."""
+        fills = {r.span: r.text for r in made}
+        around, done = [""], 0
+        for span in sorted([*spans, *fills]):
+            around[-1] += text[done : span.start] + fills.get(span, "")
+            if span not in fills:
+                around.append("")
+            done = span.end
+        around[-1] += text[done:]
+        old = [span.of(text) for span in sorted(spans)]
+        return cls(_with_lf(around), _with_lf(old), single_line)
+
     def before(self, number: int, fills: Sequence[str]) -> str:
         """Return all text in front of a hole, `fills` being in the holes."""
         above = zip(self.around[:number], fills, strict=False)
@@ -39,3 +57,7 @@ class Holes:
         """Return one hole as the others leave it, `fills` being in them."""
         before, behind = self.before(number, fills), self.behind(number, fills)
         return HoleShape(before, behind, self.old[number], self.single_line)
+
+
+def _with_lf(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(with_line_end(text, "\n") for text in texts)
