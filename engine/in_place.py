@@ -93,7 +93,7 @@ class InPlaceFiller:
         tried = sorted({min(length, max_tokens) for length in _LENGTHS})
         orders: list[list[int]] = []
         for group in self._groups(holes, effort, max_tokens):
-            denoiser = self._among(holes, holes.old, group, effort, max_tokens)
+            denoiser = self.among(holes, holes.old, group, effort, max_tokens)
             scores: list[list[float]] = []  # of each length, for every hole
             for length in tried:
                 control.check()
@@ -125,7 +125,7 @@ class InPlaceFiller:
         """
         fills, drafts = list(holes.old), list[Draft]()
         for group in self._groups(holes, effort, max_tokens):
-            denoiser = self._among(holes, fills, group, effort, max_tokens)
+            denoiser = self.among(holes, fills, group, effort, max_tokens)
             canvas = self.blank([lengths[number] for number in group])
             parts = self._denoised(
                 denoiser, canvas, effort, max_tokens, control, [spans[n] for n in group]
@@ -157,7 +157,7 @@ class InPlaceFiller:
         shift = self._family.shift
         return InPlaceDenoiser(self._model, self.mask, shift, around, self._barred, refresh)
 
-    def _among(
+    def among(
         self,
         holes: Holes,
         fills: Sequence[str],

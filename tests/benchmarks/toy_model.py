@@ -28,11 +28,7 @@ from engine.config import ModelConfig
 from engine.model import NoPast, Transformer
 from engine.shapes import LLAMA, size_of
 from engine.weights import FloatWeights
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-import tiny  # noqa: E402
-import toy_language  # noqa: E402
+from tests.support import tiny, toy_language
 
 END, MASK = 256, 257
 CONFIG = ModelConfig(
