@@ -28,6 +28,16 @@ class Cache:
         """Return one layer's part."""
         return LayerCache(self._store[index], self.length)
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory taken, used or not."""
+        return self._store.nbytes
+
+    def copy(self, other: Cache, num_tokens: int) -> None:
+        """Take over the first `num_tokens` of another cache."""
+        self._store[..., :num_tokens, :] = other._store[..., :num_tokens, :]
+        self.length = num_tokens
+
     def keep(self, num_tokens: int) -> None:
         """Make the first `num_tokens` of the last pass part of the context."""
         assert self.length + num_tokens <= self.capacity

@@ -35,20 +35,31 @@ class Context:
     ) -> tuple[list[int], list[int]]:
         """Return the tokens before and behind the hole; a short suffix leaves room in front."""
         suffix = _head(tokenizer, self.suffix, max_suffix)
-        return _tail(tokenizer, self.prefix, max_prefix + max_suffix - len(suffix)), suffix
+        room = max_prefix + max_suffix - len(suffix)
+        return _tail(tokenizer, self.prefix, room, max_prefix // 2), suffix
 
 
-def _tail(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:
-    """Encode the end of a text, from the first line start that fits."""
+def _tail(tokenizer: Tokenizer, text: str, limit: int, stride: int) -> list[int]:
+    """Encode the end of a text that fits, from a line start that stays while the text grows.
+
+    Of a text that is too long it starts at the first line behind a multiple of `stride`
+    characters. Were it the first line that fits, each new line would move the start, and with it
+    every token: nothing encoded before would be of use.
+    """
     near = text[-limit * _MAX_CHARS_PER_TOKEN :]
     ids = tokenizer.encode(near)
     if len(ids) <= limit and len(near) == len(text):
         return ids
     kept = tokenizer.decode(ids[-limit:])
-    if near.endswith("\n" + kept):
-        return ids[-limit:]
-    cut = kept.find("\n") + 1
-    return tokenizer.encode(kept[cut:] if 0 < cut < len(kept) else kept)[-limit:]
+    starts_line = near.endswith("\n" + kept)
+    cut = 0 if starts_line else kept.find("\n") + 1
+    if not starts_line and not 0 < cut < len(kept):  # all of it is one line
+        return tokenizer.encode(kept)[-limit:]
+    first = len(text) - len(kept) + cut
+    steady = text.find("\n", -(-first // stride) * stride - 1) + 1
+    # Very long lines: a window less than half full would be worse than one that moves.
+    start = steady if steady and 2 * (len(text) - steady) >= len(text) - first else first
+    return tokenizer.encode(text[start:])[-limit:]
 
 
 def _head(tokenizer: Tokenizer, text: str, limit: int) -> list[int]:

@@ -14,6 +14,7 @@ from engine.fill import Draft
 from engine.holes import Holes
 from engine.in_place import InPlaceFiller, filler_of
 from engine.model import Transformer
+from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
@@ -38,7 +39,7 @@ class _Judged:
 
 
 class Editor:
-    """A loaded model that edits text; it keeps nothing between requests."""
+    """A loaded model that edits text; between requests it keeps encoded contexts, nothing else."""
 
     def __init__(
         self,
@@ -46,13 +47,16 @@ class Editor:
         tokenizer: Tokenizer,
         family: Layout,
         decoding: Decoding = Decoding.SEQUENTIAL,
+        *,
+        context_mb: int = DEFAULT_MB,
     ) -> None:
         if decoding is Decoding.PARALLEL and not model.has_adapter:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-        self._filler = filler_of(model, tokenizer, family, decoding)
+        contexts = PrefixCache(model, context_mb)
+        self._filler = filler_of(model, tokenizer, family, decoding, contexts)
         self._rewriter = None  # no chat form is known of those that fill in place
         if not isinstance(family, InPlace):
-            self._rewriter = Rewriter(model, tokenizer, family)
+            self._rewriter = Rewriter(model, tokenizer, family, contexts)
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
         """Edit every span: all together if the model can, else from the top, seeing those above.

@@ -22,12 +22,12 @@ from engine.errors import ConfigError
 from engine.family import Family
 from engine.frames import show_step
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
-CONTEXT_CHUNK = 512
 _TEMPERATURE = 0.6
 
 
@@ -65,10 +65,15 @@ class Filler:
     """Everything that filling needs from the model; one request at a time."""
 
     def __init__(
-        self, model: Transformer, tokenizer: Tokenizer, family: Family, decoding: Decoding
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        family: Family,
+        decoding: Decoding,
+        contexts: PrefixCache,
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-        self._decoding = decoding
+        self._decoding, self._contexts = decoding, contexts
         self._sentinel = tokenizer.special(family.fim_middle)
         self._void = tokenizer.special(family.void)
         self._ends = {tokenizer.special(name) for name in family.ends}
@@ -93,8 +98,7 @@ class Filler:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        cache = self._model.new_cache(needed)
-        encode_context(self._model, context, cache, control)
+        cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
 
         def sequential(adapted: bool, pick: Pick) -> Draft:
@@ -123,8 +127,7 @@ class Filler:
         context = Context(shape.prefix, shape.suffix).tokens(
             self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
         )
-        cache = self._model.new_cache(len(context) + length + 1)
-        encode_context(self._model, context, cache, control)
+        cache = self._contexts.encoded(context, len(context) + length + 1, control)
         return self._denoised(cache, shape, effort, length, length, control)
 
     def _sequential(
@@ -213,16 +216,6 @@ class Filler:
                     ),
                 )
             )
-
-
-def encode_context(model: Transformer, ids: Sequence[int], cache: Cache, control: Control) -> None:
-    """Put a context into the cache, in chunks: a cancel need not wait for all of it."""
-    for start in range(0, len(ids), CONTEXT_CHUNK):
-        control.check()
-        chunk = list(ids[start : start + CONTEXT_CHUNK])
-        model.encode(chunk, cache)
-        cache.keep(len(chunk))
-        control.forward_calls += 1
 
 
 def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:

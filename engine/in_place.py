@@ -24,6 +24,7 @@ from engine.frames import show_step
 from engine.holes import Holes
 from engine.in_place_denoiser import InPlaceDenoiser
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 
@@ -229,12 +230,16 @@ class InPlaceFiller:
 
 
 def filler_of(
-    model: Transformer, tokenizer: Tokenizer, family: Layout, decoding: Decoding
+    model: Transformer,
+    tokenizer: Tokenizer,
+    family: Layout,
+    decoding: Decoding,
+    contexts: PrefixCache,
 ) -> Filler | InPlaceFiller:
     """Return what fills holes with a model of a family; in place there is but one decoding."""
     if isinstance(family, InPlace):
         return InPlaceFiller(model, tokenizer, family)
-    return Filler(model, tokenizer, family, decoding)
+    return Filler(model, tokenizer, family, decoding, contexts)
 
 
 def _bias(length: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from engine.catalogue import LocalModel, cache_dir, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding
 from engine.edit import Editor
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.families import family_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
+from engine.prefix_cache import DEFAULT_MB
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
 
@@ -41,7 +43,23 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    return Editor(transformer, tokenizer, local.entry.family, decoding or Decoding.SEQUENTIAL)
+    return Editor(
+        transformer,
+        tokenizer,
+        local.entry.family,
+        decoding or Decoding.SEQUENTIAL,
+        context_mb=context_mb(),
+    )
+
+
+def context_mb() -> int:
+    """Return how much memory encoded contexts may take; the environment has the last word."""
+    text = os.environ.get("DIFFILL_CONTEXT_MB", "")
+    if not text:
+        return DEFAULT_MB
+    if not text.isdecimal():
+        raise ConfigError(f"DIFFILL_CONTEXT_MB is {text!r}, not a number of mebibytes")
+    return int(text)
 
 
 def shipped_adapter(local: LocalModel) -> Path | None:

@@ -17,8 +17,9 @@ from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
-from engine.fill import Draft, encode_context
+from engine.fill import Draft
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
@@ -36,8 +37,11 @@ _FENCE_END = re.compile(r"^[ \t]*```", re.MULTILINE)
 class Rewriter:
     """Everything that rewriting needs from the model; one request at a time."""
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, family: Family) -> None:
+    def __init__(
+        self, model: Transformer, tokenizer: Tokenizer, family: Family, contexts: PrefixCache
+    ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
+        self._contexts = contexts
         self._ends = {tokenizer.special(name) for name in family.ends}
 
     def tries(
@@ -68,8 +72,7 @@ class Rewriter:
                 f"the region is too long to rewrite: it takes {len(prompt) + room + 1:,} tokens, "
                 f"the model holds {limit:,}"
             )
-        cache = self._model.new_cache(len(prompt) + room + 1)
-        encode_context(self._model, prompt[:-1], cache, control)
+        cache = self._contexts.encoded(prompt[:-1], len(prompt) + room + 1, control)
         for number in itertools.count():
             cache.length = len(prompt) - 1
             pick = greedy if number == 0 else sampler(_TEMPERATURE, seed + number - 1)

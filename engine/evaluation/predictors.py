@@ -16,6 +16,7 @@ from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
 from engine.in_place import filler_of
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, Effort
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
@@ -94,9 +95,14 @@ class Predictors:
             return len(self.tokenizer.encode(text.removesuffix("\n") + "\n"))
         return len(self.tokenizer.encode(text)) + 1
 
+    @property
+    def _nothing_kept(self) -> PrefixCache:
+        return PrefixCache(self.model, 0)
+
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""
-        editor = Editor(self.model, self.tokenizer, self.family, decoding)
+        # Every case cold: its cost must not depend on the one before it.
+        editor = Editor(self.model, self.tokenizer, self.family, decoding, context_mb=0)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             request = EditRequest(
@@ -114,7 +120,7 @@ class Predictors:
         return fill
 
     def _first_draft(self, decoding: Decoding) -> Predictor:
-        filler = filler_of(self.model, self.tokenizer, self.family, decoding)
+        filler = filler_of(self.model, self.tokenizer, self.family, decoding, self._nothing_kept)
         effort = EFFORTS[self.effort]
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
@@ -126,7 +132,9 @@ class Predictors:
     def _on_canvas(self, mode: str) -> Predictor:
         """Denoise one canvas whose length is given: the same for all, or the true one."""
         assert isinstance(self.family, Family), "no other has an adapter"
-        filler = Filler(self.model, self.tokenizer, self.family, Decoding.PARALLEL)
+        filler = Filler(
+            self.model, self.tokenizer, self.family, Decoding.PARALLEL, self._nothing_kept
+        )
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             length = FIXED_TOKENS

@@ -1,9 +1,10 @@
 """Fill benchmark cases with Diffill and, case by case in the same run, with llama.cpp.
 
-    python -m tests.benchmarks.fill FILE.jsonl.gz ... [--limit 40] [--json OUT]
+    python -m tests.benchmarks.fill FILE.jsonl.gz ... [--limit 40] [--warm] [--json OUT]
 
 The cases are those of HumanEval-Infilling (fields prompt, suffix, canonical_solution). Both sides
-start every case with a cold context and run on the same cores; llama.cpp fills the same GGUF
+start every case with a cold context, or with `--warm` just after the same fill, so that both have
+its context encoded, and run on the same cores; llama.cpp fills the same GGUF
 autoregressively (greedy, until it ends the fill, repeats the suffix, or has as many tokens as we
 allow), and is cut by the same rules. Needs the extra `benchmark`.
 """
@@ -41,9 +42,10 @@ def cases(path: Path, limit: int) -> list[dict[str, Any]]:
 class LlamaCpp:
     """The peer: llama.cpp's own fill-in-the-middle prompt on the same file and threads."""
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, *, keeps_context: bool) -> None:
         import xllamacpp
 
+        self._keeps_context = keeps_context
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         params.n_ctx = 4096
@@ -63,7 +65,8 @@ class LlamaCpp:
 
         prompt = f"<|fim_prefix|>{shape.prefix}<|fim_suffix|>{shape.suffix}<|fim_middle|>"
         request = {"prompt": prompt, "max_tokens": MAX_TOKENS, "temperature": 0}
-        self._server.handle_completions(request | {"cache_prompt": False, "stream": True}, receive)
+        request |= {"cache_prompt": self._keeps_context, "stream": True}
+        self._server.handle_completions(request, receive)
         text = "".join(pieces)
         end = shape.end(text)
         return shape.fit(text if end is None else end), len(pieces)
@@ -100,7 +103,9 @@ def summary(name: str, rows: list[dict[str, Any]]) -> str:
     )
 
 
-async def compare(path: Path, limit: int, model: Path, peer: LlamaCpp | None) -> dict[str, Any]:
+async def compare(
+    path: Path, limit: int, model: Path, peer: LlamaCpp | None, *, warm: bool
+) -> dict[str, Any]:
     """Fill the cases of one file on both sides, in turn, and print the table."""
     single_line = "single-line" in path.name
     ours: list[dict[str, Any]] = []
@@ -112,11 +117,15 @@ async def compare(path: Path, limit: int, model: Path, peer: LlamaCpp | None) ->
         for number, case in enumerate(rows, 1):
             shape = HoleShape(case["prompt"], case["suffix"], "", single_line)
             wanted = case["canonical_solution"].strip()
+            if warm:
+                await diffill_fill(engine, shape)
             started = time.perf_counter()
             filled = await diffill_fill(engine, shape)
             filled["seconds"] = time.perf_counter() - started
             ours.append(filled | {"exact": filled["text"].strip() == wanted})
             if peer:
+                if warm:
+                    peer.fill(shape)
                 started = time.perf_counter()
                 text, tokens = peer.fill(shape)
                 took = time.perf_counter() - started
@@ -126,7 +135,7 @@ async def compare(path: Path, limit: int, model: Path, peer: LlamaCpp | None) ->
         print(file=sys.stderr)
     finally:
         await engine.close()
-    print(f"\n{path.name}, {os.cpu_count()} cores, cold context\n")
+    print(f"\n{path.name}, {os.cpu_count()} cores, {'warm' if warm else 'cold'} context\n")
     print("| engine | cases | p50 s | p95 s | tokens/s | exact |\n|---|--:|--:|--:|--:|--:|")
     print(summary("Diffill", ours))
     if theirs:
@@ -154,14 +163,19 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--limit", type=int, default=40, help="cases of each file")
+    parser.add_argument("--warm", action="store_true", help="each case just after the same fill")
     parser.add_argument("--no-peer", action="store_true", help="without llama.cpp")
     parser.add_argument("--json", type=Path, help="write every answer here")
     args = parser.parse_args()
     model = resolve_local(None).path
     script = str(Path(sys.executable).with_name("diffill"))
     print(f"`diffill --help`: {1000 * startup([script, '--help']):.0f} ms")
-    peer = None if args.no_peer else LlamaCpp(model, os.cpu_count() or 1)
-    reports = [asyncio.run(compare(f, args.limit, model, peer)) for f in args.files]
+    if not args.warm:
+        os.environ["DIFFILL_CONTEXT_MB"] = "0"
+    peer = None
+    if not args.no_peer:
+        peer = LlamaCpp(model, os.cpu_count() or 1, keeps_context=args.warm)
+    reports = [asyncio.run(compare(f, args.limit, model, peer, warm=args.warm)) for f in args.files]
     if args.json:
         args.json.write_text(json.dumps(reports, indent=1), "utf-8")
 

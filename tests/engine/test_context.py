@@ -50,8 +50,12 @@ def test_the_text_of_special_tokens_stays_text():
     assert cut(text, text, 100, 100) == (text, text)
 
 
+def line_starts(text):
+    return [0, *(i + 1 for i, c in enumerate(text) if c == "\n" and i + 1 < len(text))]
+
+
 @pytest.mark.parametrize("seed", range(30))
-def test_the_window_holds_as_many_whole_lines_as_fit(seed):
+def test_the_window_holds_whole_lines_up_to_a_stride_less_than_fit(seed):
     rng = random.Random(seed)
     prefix, suffix = (
         "".join(rng.choice("ab cd\n") for _ in range(rng.randrange(200))) for _ in range(2)
@@ -63,7 +67,28 @@ def test_the_window_holds_as_many_whole_lines_as_fit(seed):
     if ends:
         assert head == suffix[: max(ends)]
     room = max_prefix + max_suffix - len(head)
-    starts = [0, *(i + 1 for i, c in enumerate(prefix) if c == "\n")]
-    starts = [i for i in starts if len(prefix) - i <= room and (i < len(prefix) or not prefix)]
-    if starts:
-        assert tail == prefix[min(starts) :]
+    fitting = [i for i in line_starts(prefix) if len(prefix) - i <= room]
+    if not fitting:
+        return
+    first, start = min(fitting), len(prefix) - len(tail)
+    assert prefix.endswith(tail) and start in fitting
+    if first == 0:
+        assert start == 0
+    else:  # the first line behind a multiple of the stride, unless too little would be left
+        stride = max_prefix // 2
+        behind = [i for i in fitting if i >= -(-first // stride) * stride]
+        steady = min(behind, default=first)
+        assert start in (first, steady)
+        assert 2 * len(tail) >= len(prefix) - first
+
+
+def test_a_growing_text_seldom_moves_its_window():
+    rng = random.Random(0)
+    text, starts = "", []
+    for number in range(400):
+        text += "x" * rng.randrange(12) + "\n"
+        tail, _ = cut(text, "", 200, 50)
+        starts.append(len(text) - len(tail))
+        assert number < 100 or len(tail) > 125
+    assert starts == sorted(starts)
+    assert len(set(starts)) <= len(text) // 100 + 1

@@ -23,7 +23,9 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 
 @pytest.fixture(scope="module")
 def editor():
-    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    """One that meets every request as its first."""
+    model = tiny.transformer(tiny.reference())
+    return Editor(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,10 @@ def request(text=TEXT, spans=(LINE,), **options):
 
 def without_time(result):
     return replace(result, stats=replace(result.stats, seconds=0.0))
+
+
+def texts(result):
+    return [(c.replacements, c.verdict) for c in result.candidates]
 
 
 def random_request(rng):
@@ -216,6 +222,21 @@ def test_a_cancel_from_a_frame_stops_the_work(editor, instruction):
     with pytest.raises(Cancelled):
         editor.edit(request(instruction=instruction), control)
     assert control.forward_calls == 2
+
+
+def test_what_is_kept_from_other_requests_changes_no_edit(editor):
+    keeping = Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), tiny.FAMILY)
+    rng = random.Random(1)
+    calls = 0
+    for number in range(40):
+        asked = random_request(rng)
+        if number % 3 == 0:
+            asked = replace(asked, instruction="rename it")
+        for again in (asked, replace(asked, text=asked.text + "\n")):
+            expected, got = (e.edit(again, Control()) for e in (editor, keeping))
+            assert texts(got) == texts(expected)
+            calls += expected.stats.forward_calls - got.stats.forward_calls
+    assert calls > 0  # some contexts were known
 
 
 def test_a_rewrite_stays_within_its_span(editor):

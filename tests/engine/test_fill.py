@@ -9,6 +9,7 @@ from engine.config import EFFORTS, Decoding
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError
 from engine.fill import Filler
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort, TokenState
 from engine.stopping import HoleShape
 
@@ -60,7 +61,7 @@ def sequential(text, end=VOID):
 
 def fill(model, decoding=Decoding.SEQUENTIAL, *, shape=None, max_tokens=100, frames=None):
     control = Control(on_frame=None if frames is None else frames.append)
-    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, decoding)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, decoding, PrefixCache(model))
     shape = shape or HoleShape("x = ", "\n")
     tries = filler.tries(shape, EFFORTS[Effort.QUICK], max_tokens, 0, control)
     return next(tries), control
@@ -107,7 +108,9 @@ def test_the_adapter_reads_the_hole_but_not_its_context():
 def test_the_frozen_base_gives_the_second_draft():
     for has_adapter, expected in ((True, [True, False, True]), (False, [False, False, False])):
         model = ScriptedModel([(VOID, 0.95)], has_adapter=has_adapter)
-        filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL)
+        filler = Filler(
+            model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model)
+        )
         shape = HoleShape("x = ", "\n")
         drafts = filler.tries(shape, EFFORTS[Effort.QUICK], 9, 0, Control())
         model_passes = [next(drafts) and model.adapted[-1] for _ in range(3)]
@@ -175,7 +178,7 @@ def test_a_cancel_stops_before_the_next_pass():
     model = ScriptedModel([(97, 0.2)] * 40, has_adapter=True)
     control = Control()
     control.on_frame = lambda frame: control.cancel()
-    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL, PrefixCache(model))
     tries = filler.tries(HoleShape("", ""), EFFORTS[Effort.QUICK], 20, 0, control)
     with pytest.raises(Cancelled):
         next(tries)

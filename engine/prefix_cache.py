@@ -1,0 +1,87 @@
+"""Encoded contexts, kept from request to request: a key stroke encodes only what it changed.
+
+A context attends to nothing behind it, so its keys and values serve every text that starts with the
+same tokens (prefix caching, as in vLLM, arXiv:2309.06180).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from engine.cache import Cache
+from engine.control import Control
+from engine.model import Transformer
+
+# Tokens of one pass: a cancel need not wait for all of a context.
+_CHUNK = 512
+# Caches are made a little larger than asked for, so that a growing text need not move every time.
+_ROOM = 256
+DEFAULT_MB = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A cache whose first positions hold `ids`."""
+
+    ids: list[int]
+    cache: Cache
+
+
+class PrefixCache:
+    """The contexts of the last requests, up to a number of mebibytes, the oldest dropped first."""
+
+    def __init__(self, model: Transformer, megabytes: int = DEFAULT_MB) -> None:
+        self._model = model
+        self._budget = megabytes << 20
+        self._kept: list[_Kept] = []  # the last used at the end
+
+    def encoded(self, ids: Sequence[int], capacity: int, control: Control) -> Cache:
+        """Return a cache that holds `ids` and has room for `capacity` tokens in all.
+
+        It is the caller's until the next call. What was encoded before a cancel is kept.
+
+        Raises:
+            EngineError: Cancelled or DeadlineExceeded, by `control`.
+        """
+        wanted = list(ids)
+        cache = self._begun(wanted, capacity)
+        try:
+            while cache.length < len(wanted):
+                control.check()
+                chunk = wanted[cache.length : cache.length + _CHUNK]
+                self._model.encode(chunk, cache)
+                cache.keep(len(chunk))
+                control.forward_calls += 1
+        finally:
+            self._keep(_Kept(wanted[: cache.length], cache))
+        return cache
+
+    def _begun(self, wanted: list[int], capacity: int) -> Cache:
+        """Return a cache that holds as much of `wanted` as is known."""
+        known = [(_num_shared(kept.ids, wanted), kept) for kept in self._kept]
+        shared, nearest = max(known, key=lambda pair: pair[0], default=(0, None))
+        # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
+        # starts alike, stays.
+        is_older = nearest is not None and 2 * shared >= len(nearest.ids)
+        if nearest is not None and is_older:
+            self._kept.remove(nearest)
+        if nearest is not None and is_older and nearest.cache.capacity >= capacity:
+            cache = nearest.cache
+        else:
+            cache = self._model.new_cache(-(-capacity // _ROOM) * _ROOM)
+            if nearest is not None:
+                cache.copy(nearest.cache, shared)
+        cache.length = shared
+        return cache
+
+    def _keep(self, kept: _Kept) -> None:
+        self._kept.append(kept)
+        total = sum(k.cache.num_bytes for k in self._kept)
+        while self._kept and total > self._budget:
+            total -= self._kept.pop(0).cache.num_bytes
+
+
+def _num_shared(a: Sequence[int], b: Sequence[int]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
