@@ -17,7 +17,6 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -44,6 +43,7 @@ CONFIG = ModelConfig(
     max_positions=4096,
     tied_embedding=True,
 )
+_SHORT_TEXTS = 0.6  # share of the steps
 _TAIL_WEIGHT = 1.5  # all of a tail together, in tokens
 
 
@@ -65,9 +65,10 @@ def parameters(seed: int) -> dict[str, torch.Tensor]:
 Sample = tuple[list[int], list[int], list[float]]
 
 
-def sample(rng: random.Random) -> Sample:
+def sample(rng: random.Random, blocks: int) -> Sample:
     """Draw a text with holes: its ids, what they should be, and the weight of each position."""
-    text = "".join(toy_language.marked(rng))
+    kinds = rng.choices(toy_language.KINDS, (1, 1, 2), k=rng.randint(1, blocks))
+    text = "".join(toy_language.marked(rng, kinds))
     share = rng.choice((0.2, 0.5, 0.9))
     ids, truth, weight = [END], [END], [0.0]
     for piece in re.split("(«.*?»)", text):
@@ -92,14 +93,16 @@ def sample(rng: random.Random) -> Sample:
     return ids, truth, weight
 
 
-def batches(rng: random.Random, size: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield batches without end, each of samples of about one length."""
-    while True:
-        rows = sorted((sample(rng) for _ in range(8 * size)), key=lambda row: len(row[0]))
-        starts = list(range(0, len(rows), size))
+def batches(rng: random.Random, steps: int, size: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Yield batches, each of samples of about one length; first texts of a single block."""
+    for step in range(0, steps, 8):
+        blocks = 1 if step < _SHORT_TEXTS * steps else 3
+        rows = [sample(rng, blocks) for _ in range(8 * size)]
+        rows = sorted((row for row in rows if any(row[2])), key=lambda row: len(row[0]))
+        starts = [i * len(rows) // 8 for i in range(8)]
         rng.shuffle(starts)
-        for start in starts:
-            yield collated(rows[start : start + size])
+        for start in starts[: steps - step]:
+            yield collated(rows[start : start + len(rows) // 8])
 
 
 def collated(rows: Sequence[Sample]) -> tuple[torch.Tensor, ...]:
@@ -122,7 +125,7 @@ def train(folder: Path, steps: int, seed: int, size: int = 32) -> dict[str, torc
     groups = [{"params": matrices, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
     began, seen, hits, count = time.monotonic(), 0.0, 0, 0
-    for step, (ids, truth, weight, there) in enumerate(islice(batches(rng, size), steps)):
+    for step, (ids, truth, weight, there) in enumerate(batches(rng, steps, size)):
         warm = min(1.0, step / 200)
         for group in optimiser.param_groups:
             group["lr"] = 3e-3 * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * step / steps)) / 2)
