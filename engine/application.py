@@ -35,8 +35,9 @@ from engine.protocol import EditRequest
 from engine.scheduler import Job, Load, Message, Scheduler, error_message
 
 MAX_BODY_BYTES = 16 << 20
-# More than these have not been read yet: the client is slow, and a frame is soon outdated.
-MAX_UNREAD_FRAMES = 8
+# More than these have not been read yet: the client is slow, and a frame is soon outdated. A step
+# of an edit of 32 places may bring as many at once.
+MAX_UNREAD_FRAMES = 64
 _LAST = frozenset({"result", "error"})
 
 
