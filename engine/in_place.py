@@ -32,6 +32,8 @@ from engine.tokenizer import Tokenizer
 _LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 # Where it can, a canvas grows until there is one; so long are the first canvases of the tries.
 _FIRST_LENGTHS = (32, 64, 16)
+# A score for every position and token: more than these (1 GiB) are not computed at once.
+_MAX_SCORES = 1 << 28
 
 
 class InPlaceFiller:
@@ -181,14 +183,15 @@ class InPlaceFiller:
         return self.denoiser(around, effort.refresh)
 
     def _groups(self, holes: Holes, effort: EffortConfig, max_tokens: int) -> Iterator[range]:
-        """Split the holes where two are out of each other's window, or the model is full."""
+        """Split the holes where two are out of each other's window, or model or memory are full."""
         window = effort.max_prefix + effort.max_suffix
+        most = _MAX_SCORES // (self._model.config.vocab_size * max_tokens)
         room = self._model.config.max_positions - 1 - window
         first, taken = 0, max_tokens
         for number in range(1, len(holes)):
             between = len(self._tokenizer.encode(holes.around[number]))
             taken += between + max_tokens
-            if between > window or taken > room:
+            if between > window or taken > room or number - first >= most:
                 yield range(first, number)
                 first, taken = number, max_tokens
         yield range(first, len(holes))

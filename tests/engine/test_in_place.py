@@ -158,6 +158,15 @@ def test_a_model_too_small_for_all_takes_fewer_at_a_time(monkeypatch):
     assert script.around[1][0].endswith("a9 = v\na10 = "), "it sees the new text above"
 
 
+def test_so_many_scores_are_not_computed_at_once(monkeypatch):
+    text, spans = cut("".join(f"a{i} = «{i}»\n" for i in range(7)))
+    editor, script = ending(monkeypatch, *(["v"] * n for n in (3, 3, 1)))
+    monkeypatch.setattr("engine.in_place._MAX_SCORES", 3 * 24 * len(tiny.vocabulary().tokens))
+    best = editor.edit(asked(text, spans), Control()).best
+    assert [r.text for r in best.replacements] == ["v"] * 7
+    assert [len(around) - 1 for around in script.around] == [3, 3, 1]
+
+
 def test_a_hole_larger_than_the_model_is_refused(family):
     model = tiny.transformer()
     filler = InPlaceFiller(model, tiny.tokenizer(), family)
