@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
-from engine.family import Family
+from engine.family import Fim
 from engine.tokenizer import Tokenizer
 
 # No token is longer than a line of code; this many characters a token always suffice.
@@ -18,17 +19,15 @@ class Context:
     prefix: str
     suffix: str
 
-    def tokens(
-        self, tokenizer: Tokenizer, family: Family, max_prefix: int, max_suffix: int
-    ) -> list[int]:
-        """Return `fim_prefix P fim_suffix S`; the sentinel `fim_middle` goes with the canvas."""
-        prefix, suffix = self.sides(tokenizer, max_prefix, max_suffix)
-        return [
-            tokenizer.special(family.fim_prefix),
-            *prefix,
-            tokenizer.special(family.fim_suffix),
-            *suffix,
+    def tokens(self, tokenizer: Tokenizer, fim: Fim, max_prefix: int, max_suffix: int) -> list[int]:
+        """Return `prefix P suffix S`, as `fim` has it; its `middle` goes with the canvas."""
+        before, behind = self.sides(tokenizer, max_prefix, max_suffix)
+        sides = [
+            [tokenizer.special(fim.prefix), *before],
+            [tokenizer.special(fim.suffix), *behind],
         ]
+        start = [] if fim.start is None else [tokenizer.special(fim.start)]
+        return [*start, *itertools.chain(*(reversed(sides) if fim.suffix_first else sides))]
 
     def sides(
         self, tokenizer: Tokenizer, max_prefix: int, max_suffix: int

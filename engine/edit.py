@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from engine.config import EFFORTS, Decoding, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
-from engine.family import InPlace, Layout
+from engine.family import Family, Layout
 from engine.fill import Draft
+from engine.fillers import filler_of
 from engine.holes import Holes
-from engine.in_place import InPlaceFiller, filler_of
+from engine.in_place import InPlaceFiller
 from engine.model import Transformer
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
@@ -54,8 +55,8 @@ class Editor:
             raise ConfigError("decoding is parallel, which needs an adapter: there is none")
         contexts = PrefixCache(model, context_mb)
         self._filler = filler_of(model, tokenizer, family, decoding, contexts)
-        self._rewriter = None  # no chat form is known of those that fill in place
-        if not isinstance(family, InPlace):
+        self._rewriter = None
+        if isinstance(family, Family) and family.chat:
             self._rewriter = Rewriter(model, tokenizer, family, contexts)
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:

@@ -74,7 +74,7 @@ class Filler:
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
         self._decoding, self._contexts = decoding, contexts
-        self._sentinel = tokenizer.special(family.fim_middle)
+        self._sentinel = tokenizer.special(family.fim.middle)
         self._void = tokenizer.special(family.void)
         self._ends = {tokenizer.special(name) for name in family.ends}
 
@@ -89,9 +89,9 @@ class Filler:
             ConfigError: if context and hole are more than the model can hold.
         """
         context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
         )
-        seam = context.index(self._tokenizer.special(self._family.fim_suffix))
+        seam = context.index(self._tokenizer.special(self._family.fim.suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         limit = self._model.config.max_positions
         if (needed := len(context) + longest + 1) > limit:
@@ -125,7 +125,7 @@ class Filler:
     ) -> Draft:
         """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
         context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
         )
         cache = self._contexts.encoded(context, len(context) + length + 1, control)
         return self._denoised(cache, shape, effort, length, length, control)
@@ -157,18 +157,18 @@ class Filler:
                     self._show(control, ids, scores)
                     text = self._tokenizer.decode(ids[:-1])
                     end = shape.end(text)
-                    return _draft(shape, text if end is None else end, scores)
+                    return draft_of(shape, text if end is None else end, scores)
                 text = self._tokenizer.decode(ids)
                 if (end := shape.end(text)) is not None:
                     self._show(control, ids, scores)
-                    return _draft(shape, end, scores)
+                    return draft_of(shape, end, scores)
                 if len(ids) >= max_tokens:
                     break
             self._show(control, ids, scores)
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return _draft(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
+        return draft_of(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
 
     def _denoised(
         self,
@@ -201,7 +201,7 @@ class Filler:
         text = self._tokenizer.decode(ids)
         end = shape.end(text)
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
-        return _draft(shape, text if end is None else end, scores)
+        return draft_of(shape, text if end is None else end, scores)
 
     def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
         if control.on_frame:
@@ -218,7 +218,8 @@ class Filler:
             )
 
 
-def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+def draft_of(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+    """Make a draft of a try's text and the log-probabilities (one a token) it was decoded with."""
     return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))
 
 

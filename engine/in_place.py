@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import EXACT, Decoding, EffortConfig, Refresh
+from engine.config import EXACT, EffortConfig, Refresh
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import denoise
 from engine.errors import ConfigError
-from engine.family import InPlace, Layout
-from engine.fill import Draft, Filler
+from engine.family import InPlace
+from engine.fill import Draft, draft_of
 from engine.frames import show_step
 from engine.holes import Holes
 from engine.in_place_denoiser import InPlaceDenoiser
 from engine.model import Transformer
-from engine.prefix_cache import PrefixCache
+from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 
@@ -46,24 +46,10 @@ class InPlaceFiller:
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, family: InPlace) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-
-        def token(named: str | int) -> int:
-            found = named if isinstance(named, int) else tokenizer.special(named)
-            if found >= model.config.vocab_size:
-                raise ConfigError(
-                    f"the token {named} has number {found}, the model knows "
-                    f"{model.config.vocab_size:,}"
-                )
-            return found
-
-        self.mask, self._start = token(family.mask), token(family.start)
-        self._end = None if family.end is None else token(family.end)
-        self._barred = torch.ones(model.config.vocab_size, dtype=torch.bool)
-        ordinary = [i for i in tokenizer.ordinary() if i < model.config.vocab_size]
-        self._barred[ordinary] = False
-        self._barred[self.mask] = True  # it may be a token that is text elsewhere
-        if self._end is not None:
-            self._barred[self._end] = False
+        special = SpecialTokens(tokenizer, model.config)
+        self.mask, self._start = special.id(family.mask), special.id(family.start)
+        self._end = None if family.end is None else special.id(family.end)
+        self._barred = special.barred(self.mask, *(() if self._end is None else (self._end,)))
 
     def tries(
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
@@ -138,11 +124,10 @@ class InPlaceFiller:
             for number, (part, sureness) in zip(group, parts, strict=True):
                 shape, text = holes.shape(number, fills), fills[number]
                 end = shape.end(text)
-                fills[number] = shape.fit(text if end is None else end)
                 count = len(part.text_ids()) + part.has_end
                 scores = sureness[:count].clamp_min(1e-9).log().tolist()
-                score = sum(scores) / max(1, count)
-                drafts.append(Draft(fills[number], count, score))
+                drafts.append(draft_of(shape, text if end is None else end, scores))
+                fills[number] = drafts[-1].text
         return drafts
 
     def blank(self, lengths: Sequence[int]) -> Canvas:
@@ -230,19 +215,6 @@ class InPlaceFiller:
         if self._end is None or part.has_end or len(part) >= max_tokens:
             return part
         return part.grown(min(2 * len(part), max_tokens))
-
-
-def filler_of(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    family: Layout,
-    decoding: Decoding,
-    contexts: PrefixCache,
-) -> Filler | InPlaceFiller:
-    """Return what fills holes with a model of a family; in place there is but one decoding."""
-    if isinstance(family, InPlace):
-        return InPlaceFiller(model, tokenizer, family)
-    return Filler(model, tokenizer, family, decoding, contexts)
 
 
 def _bias(length: int) -> float:

@@ -96,7 +96,9 @@ class InPlaceDenoiser:
             return old
         vicinity = max(self._refresh.vicinity, self._shift)
         self._layout = new = _Layout.of(self._sizes, lengths, vicinity)
-        if old is not None and self._cache is not None:
+        if not self._model.config.rotary_dim:
+            self._cache = None  # learned positions cannot be moved
+        elif old is not None and self._cache is not None:
             source = torch.zeros(len(new), dtype=torch.long)  # a hole's are computed, not moved
             source[new.around] = old.around
             self._cache.move(source)

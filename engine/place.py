@@ -10,7 +10,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from engine.catalogue import LocalModel
+from engine.catalogue import LocalModel, chosen_precision
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
 
@@ -82,7 +82,10 @@ def identity_of(local: LocalModel) -> Identity:
 
 def place_of(local: LocalModel, identity: Identity) -> Place:
     """Return the place of the one engine for a model, as this installation of Diffill runs it."""
-    parts = identity.protocol, identity.version, identity.hash, local.path, Path(__file__).parent
+    parts = (
+        *(identity.protocol, identity.version, identity.hash),
+        *(local.path, chosen_precision(), Path(__file__).parent),
+    )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     return Place(runtime_dir(), f"{identity.name[:24]}-{key}")
 

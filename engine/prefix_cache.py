@@ -15,7 +15,7 @@ from engine.control import Control
 from engine.model import Transformer
 
 # Tokens of one pass: a cancel need not wait for all of a context.
-_CHUNK = 512
+CONTEXT_CHUNK = 512
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
 DEFAULT_MB = 256
@@ -50,7 +50,7 @@ class PrefixCache:
         try:
             while cache.length < len(wanted):
                 control.check()
-                chunk = wanted[cache.length : cache.length + _CHUNK]
+                chunk = wanted[cache.length : cache.length + CONTEXT_CHUNK]
                 self._model.encode(chunk, cache)
                 cache.keep(len(chunk))
                 control.forward_calls += 1

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from engine.causal import decode, greedy, sampler
+from engine.chat import conversation
 from engine.config import EffortConfig
 from engine.control import Control
 from engine.draft import OldTextDraft
@@ -122,18 +123,8 @@ def rewrite_prompt(
         f"{context}Edit this code:\n```{language}\n{bare}\n```\n\n"
         f"Instruction: {instruction.strip()}"
     )
-    start = [tokenizer.special(family.chat_start)]
-    end = [tokenizer.special(family.chat_end), *tokenizer.encode("\n")]
-    return [
-        *start,
-        *tokenizer.encode(f"system\n{_SYSTEM}"),
-        *end,
-        *start,
-        *tokenizer.encode(f"user\n{user}"),
-        *end,
-        *start,
-        *tokenizer.encode(f"assistant\n```{language}\n"),
-    ]
+    assert family.chat, "a rewrite is asked for in a conversation"
+    return conversation(tokenizer, family.chat, _SYSTEM, user, f"```{language}\n")
 
 
 def common_indentation(text: str) -> str:

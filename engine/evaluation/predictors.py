@@ -14,7 +14,7 @@ from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
 from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
-from engine.in_place import filler_of
+from engine.fillers import filler_of
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, Effort

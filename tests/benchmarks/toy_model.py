@@ -25,7 +25,8 @@ from safetensors.torch import save_file
 
 from engine.config import ModelConfig
 from engine.model import NoPast, Transformer
-from engine.shapes import LLAMA, size_of
+from engine.shape import size_of
+from engine.shapes import LLAMA
 from engine.weights import FloatWeights
 from tests.support import tiny, toy_language
 

@@ -11,7 +11,7 @@ SUFFIX = tiny.tokenizer().special("<|fim_suffix|>")
 
 def cut(prefix, suffix, max_prefix, max_suffix):
     """The prefix and suffix that are left; a token is a byte here."""
-    ids = Context(prefix, suffix).tokens(tiny.tokenizer(), tiny.FAMILY, max_prefix, max_suffix)
+    ids = Context(prefix, suffix).tokens(tiny.tokenizer(), tiny.FAMILY.fim, max_prefix, max_suffix)
     assert ids[0] == PREFIX
     middle = ids.index(SUFFIX)
     assert ids.count(PREFIX) == ids.count(SUFFIX) == 1

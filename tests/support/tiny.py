@@ -5,14 +5,14 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from engine.catalogue import catalogue
 from engine.config import ModelConfig
+from engine.families import NAMED
 from engine.model import Transformer
 from engine.tokenizer import Tokenizer, Vocabulary
 from engine.weights import PROJECTIONS, FloatWeights
 
-FAMILY = catalogue().families["qwen2"]
-SPECIAL = tuple(sorted({*FAMILY.ends, FAMILY.chat_start}))
+FAMILY = NAMED["qwen2.5-coder"].layout
+SPECIAL = tuple(sorted({*FAMILY.ends, "<|im_start|>"}))
 ARCHITECTURES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "llama": (LlamaConfig, LlamaForCausalLM),
