@@ -25,8 +25,6 @@ from safetensors.torch import save_file
 
 from engine.config import ModelConfig
 from engine.model import NoPast, Transformer
-from engine.shape import size_of
-from engine.shapes import LLAMA
 from engine.weights import FloatWeights
 from tests.support import tiny, toy_language
 
@@ -48,12 +46,28 @@ _SHORT_TEXTS = 0.6  # share of the steps
 _TAIL_WEIGHT = 1.5  # all of a tail together, in tokens
 
 
+def sizes() -> dict[str, tuple[int, ...]]:
+    """Return the sizes of all parameters, under our names."""
+    width, mlp, vocab = CONFIG.width, CONFIG.mlp_width, CONFIG.vocab_size
+    made: dict[str, tuple[int, ...]] = {
+        "embed_tokens": (vocab, width),
+        "norm": (width,),
+        "lm_head": (vocab, width),
+    }
+    parts = dict.fromkeys(("input_layernorm", "post_attention_layernorm"), (width,))
+    parts |= dict.fromkeys((f"self_attn.{p}_proj" for p in "qkvo"), (width, width))
+    parts |= dict.fromkeys(("mlp.gate_proj", "mlp.up_proj"), (mlp, width))
+    parts["mlp.down_proj"] = (width, mlp)
+    for part, size in parts.items():
+        made |= {f"layers.{i}.{part}": size for i in range(CONFIG.num_layers)}
+    return {f"{name}.weight": size for name, size in made.items()}
+
+
 def parameters(seed: int) -> dict[str, torch.Tensor]:
     """Return new parameters under our names, trainable."""
     generator = torch.Generator().manual_seed(seed)
     made = {}
-    for name in LLAMA.names(CONFIG):
-        size = size_of(name, CONFIG)
+    for name, size in sizes().items():
         if len(size) == 1:
             tensor = torch.ones(size)
         else:
@@ -181,8 +195,10 @@ def write(folder: Path, made: dict[str, torch.Tensor]) -> None:
         "hidden_act": "silu",
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
-    names = LLAMA.names(CONFIG)
-    tensors = {names[name]: t.detach().to(torch.bfloat16).contiguous() for name, t in made.items()}
+    tensors = {
+        f"model.{name.replace('lm_head', 'embed_tokens')}": t.detach().to(torch.bfloat16)
+        for name, t in made.items()
+    }
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     tokens = {token: i for i, token in enumerate(tiny.byte_characters())}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}

@@ -77,7 +77,7 @@ def case(kind, rng):
     """Make an edit whose places must agree, in a text of the language.
 
     names: the comment was renamed, the definition and the calls below still have the old name.
-    brackets: both words are still `...`. sums: the total and its first part are still 0.
+    brackets: both words are still `...`; sums: so are the total and its first part.
     """
     others = [k for k in KINDS if k != kind]
     head = "".join(marked(rng, [rng.choice(others)]))
@@ -91,8 +91,8 @@ def case(kind, rng):
         block = 'enter("«...»")\nleave("«...»")\n'
         made = r'enter\("(?P<word>[a-z]+)"\)\nleave\("(?P=word)"\)\n'
     else:
-        b = rng.randrange(1, 5)
-        block = f"total = «0»\na = «0»\nb = {b}\n"
+        b = rng.randrange(5)
+        block = f"total = «...»\na = «...»\nb = {b}\n"
         made = rf"total = (?P<total>\d)\na = (?P<a>\d)\nb = (?P<b>{b})\n"
     around = [unmarked(part)[0] for part in (head, tail)]
     text, spans = unmarked(around[0] + block + around[1])
