@@ -160,10 +160,34 @@ class DenoiseConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """When a text that is seen whole is computed again, all of it or only about its holes.
+
+    Its vectors depend on what the holes hold, so to keep them is an approximation: the dual cache
+    of Fast-dLLM (arXiv:2505.22618) with a vicinity. `every=1` keeps nothing and is exact.
+
+    Raises:
+        ConfigError: if a number is out of its bounds.
+    """
+
+    every: int  # passes, of which the first computes everything
+    changed: float = 0.25  # or as soon as more than this share of the holes' tokens changed
+    vicinity: int = 16  # tokens on each side of a hole that every pass computes
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.vicinity < 0 or not 0.0 <= self.changed <= 1.0:
+            raise ConfigError(f"not a way to refresh: {self}")
+
+
+EXACT = Refresh(every=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EffortConfig:
     """What one position of the effort dial means. Lengths are tokens."""
 
     denoise: DenoiseConfig
+    refresh: Refresh
     max_prefix: int
     max_suffix: int
     max_context: int  # of other files
@@ -176,6 +200,7 @@ class EffortConfig:
 EFFORTS: dict[Effort, EffortConfig] = {
     Effort.QUICK: EffortConfig(
         denoise=DenoiseConfig(commit_threshold=0.8),
+        refresh=Refresh(every=8),
         max_prefix=384,
         max_suffix=96,
         max_context=256,
@@ -186,6 +211,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
     ),
     Effort.BALANCED: EffortConfig(
         denoise=DenoiseConfig(),
+        refresh=Refresh(every=4),
         max_prefix=768,
         max_suffix=256,
         max_context=512,
@@ -196,6 +222,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
     ),
     Effort.THOROUGH: EffortConfig(
         denoise=DenoiseConfig(commit_threshold=0.95),
+        refresh=EXACT,
         max_prefix=1536,
         max_suffix=512,
         max_context=1024,

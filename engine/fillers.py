@@ -21,7 +21,10 @@ def filler_of(
     decoding: Decoding,
     contexts: PrefixCache,
 ) -> FillsHoles:
-    """Return what fills holes with a model of a family; `decoding` is for the `fim` layout."""
+    """Return what fills holes with a model of a family.
+
+    `decoding` and `contexts` are for the `fim` layout.
+    """
     match family:
         case Family():
             return Filler(model, tokenizer, family, decoding, contexts)

@@ -171,9 +171,17 @@ class Transformer:
     @torch.inference_mode()
     def whole(self, ids: Tensor) -> Tensor:
         """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
-        pasts = [NoPast()] * len(self.layers)
-        positions = place_of(0, len(ids))[None]
-        return self.run(self.embed(ids)[None], positions, None, pasts, adapted=False)[0]
+        return self.among(ids, place_of(0, len(ids)), [NoPast()] * len(self.layers))
+
+    @torch.inference_mode()
+    def among(self, ids: Tensor, places: Tensor, pasts: Sequence[Past]) -> Tensor:
+        """Run token ids (T,) that stand at `places` (T,) and see all their pasts hold; (T, D)."""
+        return self.run(self.embed(ids)[None], places[None], None, pasts, adapted=False)[0]
+
+    def turned(self, keys: Tensor, by: Tensor) -> Tensor:
+        """Move keys (B, G, T, head_dim) on by (T,) positions: rotary ones turn by an angle."""
+        cos, sin = self._cos[by.abs()], self._sin[by.abs()] * by.sign()[:, None, None]
+        return rotate(keys.transpose(1, 2), cos, sin).transpose(1, 2)
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ which takes the position away. One position a step, as the model was trained and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import EffortConfig, Scoring
+from engine.config import EXACT, EffortConfig, Refresh, Scoring
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import Denoiser, DenoiseStep
@@ -21,7 +21,7 @@ from engine.errors import ConfigError
 from engine.family import InPlace
 from engine.fill import draft_of
 from engine.frames import show_step
-from engine.in_place import InPlaceDenoiser
+from engine.in_place_denoiser import InPlaceDenoiser
 from engine.model import Transformer
 from engine.remasking import surest
 from engine.scoring import confidence, rank
@@ -69,7 +69,7 @@ class ResizingFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        denoiser = self.denoiser(before, after)
+        denoiser = self.denoiser([before, after], effort.refresh)
         for start in dict.fromkeys(min(start, max_tokens) for start in _STARTS):
             canvas = Canvas.blank(start, self.mask)
             step: DenoiseStep | None = None
@@ -86,10 +86,12 @@ class ResizingFiller:
             end = shape.end(text)
             yield draft_of(shape, text if end is None else end, scores)
 
-    def denoiser(self, before: list[int], after: list[int]) -> InPlaceDenoiser:
+    def denoiser(
+        self, around: Sequence[Sequence[int]], refresh: Refresh = EXACT
+    ) -> InPlaceDenoiser:
         """Return the model as a denoiser of what stands between two runs of tokens."""
         shift = self._family.shift
-        return InPlaceDenoiser(self._model, self.mask, shift, before, after, self._barred)
+        return InPlaceDenoiser(self._model, self.mask, shift, around, self._barred, refresh)
 
     def steps(self, denoiser: Denoiser, canvas: Canvas, limit: int) -> Iterator[DenoiseStep]:
         """Denoise a canvas of at most `limit` positions as the family does."""

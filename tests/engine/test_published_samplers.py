@@ -37,15 +37,14 @@ def opened(tmp_path, family, seed):
 def loaded(path):
     files = CheckpointFolder(path, family := family_of(path))
     model = Transformer(FloatWeights(files.config, files))
-    contexts = PrefixCache(model)
-    tokenizer = Tokenizer(files.vocabulary())
+    tokenizer, contexts = Tokenizer(files.vocabulary()), PrefixCache(model)
     return filler_of(model, tokenizer, family.layout, Decoding.SEQUENTIAL, contexts)
 
 
 def trace(filler, length, config):
     """The hole's tokens after every pass, None where it is masked."""
-    canvas = filler.blank(length)
-    steps = denoise(filler.denoiser(BEFORE, AFTER), canvas, config)
+    canvas = filler.blank([length])
+    steps = denoise(filler.denoiser([BEFORE, AFTER]), canvas, config)
     return [
         [
             None if masked else token
@@ -206,7 +205,7 @@ def test_the_sampler_of_dreamon(tmp_path, resizes):
         filler = loaded(path)
         after = [*AFTER, published.IDS["<|endoftext|>"]]
         steps = filler.steps(
-            filler.denoiser(BEFORE, after), Canvas.blank(start, filler.mask), limit
+            filler.denoiser([BEFORE, after]), Canvas.blank(start, filler.mask), limit
         )
         got = [
             [None if m else t for t, m in zip(s.canvas.ids.tolist(), s.canvas.masked, strict=True)]
