@@ -16,11 +16,13 @@ from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
+from grammars.symbols import defines
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
 NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
+LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -141,6 +143,8 @@ class Editor:
                 verdict = NO_CHANGE
             elif request.instruction is None and _leaves_a_hole(request, made, replacement):
                 verdict = UNWRITTEN
+            elif request.instruction is not None and _loses_definition(request, made, replacement):
+                verdict = LOST
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
                 if verdict.ok and request.mends and not _mends(request, made, replacement):
@@ -168,6 +172,18 @@ def _leaves_a_hole(
 def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
     before = apply(request.text, made)
     return is_mended(before, apply(request.text, [*made, replacement]), request.language)
+
+
+def _loses_definition(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> bool:
+    """Tell whether a rewrite leaves none of the definitions it was given."""
+    if not defines(request.text, request.language, replacement.span):
+        return False
+    edits = [*made, replacement]
+    return not defines(
+        apply(request.text, edits), request.language, dict(landed(edits))[replacement.span]
+    )
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

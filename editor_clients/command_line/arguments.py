@@ -104,7 +104,10 @@ def parser() -> argparse.ArgumentParser:
 def _shared() -> tuple[argparse.ArgumentParser, ...]:
     """Return the options of several commands: of the model, of all that print, of the engine."""
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--model", help="a name of `diffill model list`, or a GGUF file")
+    model.add_argument(
+        "--model",
+        help="a name of `diffill model list`, a GGUF file, a folder, or ORG/NAME of the hub",
+    )
     manners = argparse.ArgumentParser(add_help=False)
     manners.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
     manners.add_argument(
@@ -132,7 +135,7 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
 def _add_eval(commands: Commands) -> None:
     from engine.evaluation.modes import add_arguments
 
-    what = "score the fills of benchmark cases and held-out files, as one table"
+    what = "score fills of benchmark cases and held-out files, and edit tasks, as one table"
     add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
 
 
@@ -213,10 +216,12 @@ def _add_serve(
 
 
 def _add_model(commands: Commands, manners: argparse.ArgumentParser) -> None:
-    models = commands.add_parser("model", help="the model files: list, pull, path, remove")
+    models = commands.add_parser("model", help="the models: list, info, check, pull, path, remove")
     actions = models.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, what in (
         ("list", "print the models there are"),
+        ("info", "tell a model's or family's size, memory, licence and what it can do"),
+        ("check", "look at a model's files, then fill a hole with it"),
         ("pull", "fetch a model, verify it, print where it is"),
         ("path", "print where a model's file is"),
         ("remove", "delete a fetched model"),
