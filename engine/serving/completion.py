@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.protocol import EditRequest, EditResult, Effort
+from engine.protocol import MAX_CONTEXT_CHARS, EditRequest, EditResult, Effort, Excerpt
 from grammars.languages import language_of_path
 from grammars.span import Span
 
@@ -83,6 +83,18 @@ class Fields:
             raise ConfigError(f"{name} is {_named(value)}, not a list of objects")
         return value
 
+    def excerpts(self, name: str) -> tuple[Excerpt, ...]:
+        """Return llama.cpp's extra files, the latest first; what is too much is left out."""
+        found: list[Excerpt] = []
+        room = MAX_CONTEXT_CHARS
+        for item in map(Fields, reversed(self.objects(name))):
+            excerpt = Excerpt(item.text("filename", ""), item.text("text"))
+            room -= len(excerpt.text)
+            if room < 0:
+                break
+            found.append(excerpt)
+        return tuple(found)
+
     def max_tokens(self, *names: str) -> int | None:
         """Return the first limit that is named; none, or a negative one, leaves it to Diffill."""
         limit = next((n for n in map(self.whole, names) if n is not None), None)
@@ -108,6 +120,7 @@ class Completion:
 
     prefix: str
     suffix: str
+    extra: tuple[Excerpt, ...] = ()  # of other files, the most useful first
     path: str = ""
     language: str = ""  # LSP language id; "" is told by the path, if at all
     max_tokens: int | None = None  # 0: nothing is wanted but that the engine be ready
@@ -129,6 +142,7 @@ class Completion:
             spans=(Span(at, at),),
             language=self.language or language_of_path(self.path),
             path=self.path,
+            context=self.extra,
             effort=Effort.QUICK,
             single_line=self.single_line,
             max_tokens=self.max_tokens,

@@ -1,7 +1,7 @@
 """llama.cpp's server: `/infill`, as llama.vim and llama.vscode speak it, and `/completion`.
 
 Fields by tools/server/README.md of llama.cpp. What it is told about sampling and caching is passed
-over, and `input_extra` too.
+over.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class LlamaCpp:
         self.asked = Completion(
             prefix=prefix,
             suffix=suffix,
+            extra=fields.excerpts("input_extra"),
             path=fields.text("path", ""),
             language=fields.text("language", ""),
             max_tokens=fields.max_tokens("n_predict", "max_tokens"),

@@ -3,7 +3,7 @@
 Each load appends the process id to FOLDER/loads; an edit of a text with "WAIT" waits for the
 cancel and appends "cancelled" to FOLDER/events, "DIE" kills the process, "REFUSE" gets a verdict
 that refuses it, "HOLD" waits for FOLDER/release. Each edit appends its text and where its first
-span starts to FOLDER/texts.
+span starts to FOLDER/texts, and the names of other files.
 """
 
 import json
@@ -59,7 +59,11 @@ class Editor:
                 time.sleep(0.02)
         note(self.folder, "done", request.path)
         mode = "invalid" if "REFUSE" in request.text else "echo"
-        note(self.folder, "texts", json.dumps([request.text, request.spans[0].start]))
+        note(
+            self.folder,
+            "texts",
+            json.dumps([request.text, request.spans[0].start, *(e.path for e in request.context)]),
+        )
         told = {"sights": [{"span": 0, "before": "", "after": "", "tokens": 7}], "attempts": []}
         plain = answer(mode, request.to_json())
         return EditResult.from_json(plain | {"explanation": told if request.explain else None})

@@ -13,7 +13,10 @@ PREFIX, SUFFIX = "def mean(marks):\n    ", "\n\nprint(mean([1, 2]))\n"
 LLAMA_VIM = {
     "input_prefix": "def mean(marks):\n",
     "input_suffix": SUFFIX,
-    "input_extra": [{"text": "import math\n", "time": [1, 2], "filename": "a.py"}],
+    "input_extra": [
+        {"text": "import math\n", "time": [1, 2], "filename": "a.py"},
+        {"text": "import sys\n", "time": [1, 3], "filename": "b.py"},
+    ],
     "prompt": "    ",
     "n_predict": 128,
     "model": "",
@@ -138,7 +141,7 @@ async def test_llama_vim(served, asked):
     assert answer["content"] == FILL
     assert answer["timings/prompt_n"] == 7
     assert (answer["timings/predicted_n"], answer["timings/predicted_ms"]) == (5, 500.0)
-    assert asked() == [WHOLE]
+    assert asked() == [[*WHOLE, "b.py", "a.py"]]  # its latest is the nearest
 
 
 async def test_llama_vims_quick_first_request_gets_one_line(served):
