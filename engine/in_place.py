@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import Decoding, EffortConfig
+from engine.config import EffortConfig
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.errors import ConfigError
-from engine.family import InPlace, Layout
-from engine.fill import Filler
+from engine.family import InPlace
+from engine.fill import draft_of
 from engine.frames import show_step
 from engine.model import Transformer
-from engine.prefix_cache import PrefixCache
+from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft
@@ -67,24 +67,10 @@ class InPlaceFiller:
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, family: InPlace) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-
-        def token(named: str | int) -> int:
-            found = named if isinstance(named, int) else tokenizer.special(named)
-            if found >= model.config.vocab_size:
-                raise ConfigError(
-                    f"the token {named} has number {found}, the model knows "
-                    f"{model.config.vocab_size:,}"
-                )
-            return found
-
-        self.mask, self._start = token(family.mask), token(family.start)
-        self._end = None if family.end is None else token(family.end)
-        self._barred = torch.ones(model.config.vocab_size, dtype=torch.bool)
-        ordinary = [i for i in tokenizer.ordinary() if i < model.config.vocab_size]
-        self._barred[ordinary] = False
-        self._barred[self.mask] = True  # it may be a token that is text elsewhere
-        if self._end is not None:
-            self._barred[self._end] = False
+        special = SpecialTokens(tokenizer, model.config)
+        self.mask, self._start = special.id(family.mask), special.id(family.start)
+        self._end = None if family.end is None else special.id(family.end)
+        self._barred = special.barred(self.mask, *(() if self._end is None else (self._end,)))
 
     def tries(
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
@@ -165,21 +151,7 @@ class InPlaceFiller:
         text = self._tokenizer.decode(ids)
         end = shape.end(text)
         scores = step.sureness[: len(ids) + canvas.has_end].clamp_min(1e-9).log().tolist()
-        text = shape.fit(text if end is None else end)
-        return Draft(text, len(scores), sum(scores) / max(1, len(scores)))
-
-
-def filler_of(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    family: Layout,
-    decoding: Decoding,
-    contexts: PrefixCache,
-) -> Filler | InPlaceFiller:
-    """Return what fills holes with a model of a family; in place there is but one decoding."""
-    if isinstance(family, InPlace):
-        return InPlaceFiller(model, tokenizer, family)
-    return Filler(model, tokenizer, family, decoding, contexts)
+        return draft_of(shape, text if end is None else end, scores)
 
 
 def _bias(length: int) -> float:
