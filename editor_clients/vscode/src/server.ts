@@ -5,6 +5,8 @@ import * as path from "node:path";
 
 import * as vscode from "vscode";
 import {
+  CloseAction,
+  ErrorAction,
   LanguageClient,
   State,
   type LanguageClientOptions,
@@ -29,6 +31,9 @@ export const LANGUAGES = [
 ];
 
 export type Run = (command: ServerCommand, argument: CommandArgument) => unknown;
+
+/** So many ends of the server within so much time are mended unasked. */
+const RESTARTS = { count: 4, within_ms: 3 * 60 * 1000 };
 
 const abilities: StaticFeature = {
   fillClientCapabilities(capabilities) {
@@ -56,6 +61,7 @@ export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private configured = "";
+  private ends: number[] = [];
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -123,6 +129,12 @@ export class Server implements vscode.Disposable {
       ]),
       initializationOptions: serverSettings(),
       outputChannel: this.output,
+      // It would restart beside this class; who starts and stops is one.
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+      },
+      initializationFailedHandler: () => false,
       middleware: {
         provideInlineCompletionItems: (document, position, context, token, next) =>
           this.snooze.active || this.sessions.phase(document) !== "idle"
@@ -145,10 +157,17 @@ export class Server implements vscode.Disposable {
     if (client !== this.client) return;
     if (state === State.Running) this.set({ state: "ready" });
     if (state === State.Starting) this.set({ state: "starting" });
-    if (state === State.Stopped) {
-      this.sessions.dropRunning();
-      this.set({ state: "error", detail: "the language server has ended; the next command starts it again" });
-    }
+    // One that ends before it has started is told of by `start`.
+    if (state === State.Stopped && this.health.state !== "starting") this.onEnd();
+  }
+
+  private onEnd(): void {
+    const now = Date.now();
+    this.ends = [...this.ends.filter((end) => now - end < RESTARTS.within_ms), now];
+    this.output.error("the language server has ended");
+    this.sessions.dropRunning();
+    if (this.ends.length <= RESTARTS.count) void this.restart();
+    else this.set({ state: "error", detail: "the language server keeps ending; the next command starts it again" });
   }
 
   private get ownEnvironment(): string {

@@ -64,9 +64,10 @@ def test_a_refused_edit_is_told(emacs):
 
 @pytest.mark.model
 def test_the_real_model(emacs, model_file):
-    text = 'def double(number):\n    """Return twice the number."""\n    pass\n'
+    text = (ROOT / "editor_clients/command_line/samples/prices.py").read_text("utf-8")
+    line = text[: text.index("raise")].count("\n") + 1
     server = [str(Path(sys.executable).with_name("diffill"))]
-    said, filled, undone = emacs(text, "3", "fill this hole", server)
-    assert "return" in filled, said
+    said, filled, undone = emacs(text, str(line), "fill this hole", server)
+    assert "return max(" in filled, said
     compile(filled, "sample.py", "exec")
     assert undone == text
