@@ -12,9 +12,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
-from engine.families import family_of
-from engine.family import Family, Layout
+from engine.families import NAMED
+from engine.family import Layout
+from engine.hub import folder_of, hub_id
+from engine.recognition import family_of, family_of_gguf
 
 _T = TypeVar("_T")
 
@@ -67,11 +70,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All models by name, and the families by GGUF architecture."""
+    """All models by name."""
 
     default: ModelEntry
     models: Mapping[str, ModelEntry]
-    families: Mapping[str, Family]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,11 @@ def parse(toml: str) -> Catalogue:
         data = tomllib.loads(toml)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"the catalogue is not TOML: {error}") from error
-    _check_keys(data, {"default", "families", "models"}, "the catalogue")
-    families = {
-        architecture: _build(Family, table, f"family {architecture}")
-        for architecture, table in data["families"].items()
-    }
-    models = {table.get("name"): _model(table, families) for table in data["models"]}
+    _check_keys(data, {"default", "models"}, "the catalogue")
+    models = {table.get("name"): _model(table) for table in data["models"]}
     if data["default"] not in models:
         raise ConfigError(f"the catalogue's default {data['default']!r} is not among its models")
-    return Catalogue(models[data["default"]], models, families)
+    return Catalogue(models[data["default"]], models)
 
 
 def cache_dir() -> Path:
@@ -132,29 +130,50 @@ def cached_path(entry: ModelEntry) -> Path:
     return cache_dir() / "models" / entry.file
 
 
+def chosen_precision() -> Precision:
+    """Return what `DIFFILL_PRECISION` asks for; int8 where it does not.
+
+    Raises:
+        ConfigError: if it names no precision.
+    """
+    named = os.environ.get("DIFFILL_PRECISION") or Precision.INT8
+    if named not in list(Precision):
+        raise ConfigError(f"DIFFILL_PRECISION is {named!r}, not one of: {', '.join(Precision)}")
+    return Precision(named)
+
+
 def entry_of(model: str | None) -> ModelEntry | None:
     """Return the entry that `model` or `DIFFILL_MODEL` names or the default; None for a path."""
-    name = model or os.environ.get("DIFFILL_MODEL") or None
-    return catalogue().models.get(name) if name else catalogue().default
+    return catalogue().models.get(named(model))
+
+
+def named(model: str | None) -> str:
+    """Return the name or path asked for: `model`, else `DIFFILL_MODEL`, else the default's."""
+    return model or os.environ.get("DIFFILL_MODEL") or catalogue().default.name
 
 
 def find(model: str | None) -> Path | None:
     """Return the file of a model: `model`, else `DIFFILL_MODEL`, else the default; name or path.
 
-    None means a model of the catalogue that is not (or not wholly) in the cache.
+    None means a model of the catalogue or of the hub that is not (or not wholly) in the cache.
 
     Raises:
-        ConfigError: if it is neither a name of the catalogue nor a file.
+        ConfigError: if it is none of them.
     """
     if entry := entry_of(model):
         path = cached_path(entry)
         return path if _size(path) == entry.size else None
-    named = model or os.environ["DIFFILL_MODEL"]
-    path = Path(named).expanduser().absolute()
-    if not path.is_file() and not path.is_dir():
-        known = ", ".join(catalogue().models)
-        raise ConfigError(f"{named} is neither a model's file or folder nor one of: {known}")
-    return path
+    name = named(model)
+    path = Path(name).expanduser().absolute()
+    if path.is_file() or path.is_dir():
+        return path
+    if found := hub_id(name):
+        return folder_of(found, cache_dir())
+    known = ", ".join(catalogue().models)
+    raise ConfigError(
+        f"{name} is neither a model's file or folder, nor a model of the hub (ORG/NAME), nor one "
+        f"of: {known}"
+    )
 
 
 def resolve_local(model: str | None) -> LocalModel:
@@ -163,12 +182,12 @@ def resolve_local(model: str | None) -> LocalModel:
     A file that is not the catalogue's gets the family of its architecture.
 
     Raises:
-        CheckpointError: if it has not been fetched, or is no model file.
-        ConfigError: if `model` is neither name nor file, or its architecture has no family.
+        CheckpointError: if it has not been fetched, is no model file, or of no known family.
+        ConfigError: if `model` is neither name nor file.
     """
     path = find(model)
     if path is None:
-        name = cast(ModelEntry, entry_of(model)).name
+        name = named(model)
         raise CheckpointError(
             f"the model {name} is not here yet: run `diffill model pull {name}`, "
             "or name a file with --model or DIFFILL_MODEL"
@@ -181,12 +200,7 @@ def resolve_local(model: str | None) -> LocalModel:
     for entry in catalogue().models.values():
         if entry.size == size:
             return LocalModel(entry, path)
-    architecture = gguf_architecture(path)
-    families = catalogue().families
-    if architecture not in families:
-        raise ConfigError(
-            f"{path} holds a {architecture!r} model; known architectures: {', '.join(families)}"
-        )
+    family = family_of_gguf(path, gguf_architecture(path))
     own = ModelEntry(
         name=path.stem,
         title=path.name,
@@ -194,7 +208,7 @@ def resolve_local(model: str | None) -> LocalModel:
         size=size or 0,
         sha256="",
         licence="unknown",
-        family=families[architecture],
+        family=family.layout,
         sources=(),
     )
     return LocalModel(own, path)
@@ -209,7 +223,7 @@ def _entry_of_folder(path: Path) -> ModelEntry:
         size=sum(shard.stat().st_size for shard in path.glob("*.safetensors")),
         sha256="",
         licence="unknown",
-        family=family.in_place or catalogue().families["qwen2"],
+        family=family.layout,
         sources=(),
     )
 
@@ -269,12 +283,12 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _model(table: Mapping[str, Any], families: Mapping[str, Family]) -> ModelEntry:
+def _model(table: Mapping[str, Any]) -> ModelEntry:
     where = f"model {table.get('name')}"
-    if table.get("family") not in families:
+    if table.get("family") not in NAMED:
         raise ConfigError(f"{where}: family is {table.get('family')!r}, not among the families")
     sources = tuple(_source(dict(s), f"{where}, a source") for s in table.get("sources", ()))
-    filled = {**table, "family": families[table["family"]], "sources": sources}
+    filled = {**table, "family": NAMED[table["family"]].layout, "sources": sources}
     return _build(ModelEntry, filled, where)
 
 

@@ -29,11 +29,13 @@ _LAYER_NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+# Whether the converter reorders the rows of query and key.
+_ARCHITECTURES = {"qwen2": False, "dream": False, "llama": True, "llada": True}
 _CONTROL, _UNUSED = 3, 5  # GGUF token types: special tokens, padding rows
 
 
 class Checkpoint:
-    """An open GGUF file of a Qwen2- or Llama-shaped model, memory-mapped.
+    """An open GGUF file of a Qwen2- or Llama-shaped model (Dream, LLaDA), memory-mapped.
 
     Raises:
         CheckpointError: if the file is not GGUF, is damaged, or has another architecture.
@@ -49,9 +51,10 @@ class Checkpoint:
             raise CheckpointError(f"{path} is not a GGUF file, or is damaged: {error}") from error
         self._tensors = {t.name: t for t in self._reader.tensors}
         self.architecture = str(self._field("general.architecture"))
-        if self.architecture not in ("qwen2", "llama"):
+        if self.architecture not in _ARCHITECTURES:
+            known = ", ".join(_ARCHITECTURES)
             raise CheckpointError(
-                f"{path} holds a {self.architecture!r} model; only qwen2 and llama shapes are known"
+                f"{path} holds a {self.architecture!r} model; the shapes that are known: {known}"
             )
         self.config = self._config()
 
@@ -88,7 +91,7 @@ class Checkpoint:
         except (ValueError, NotImplementedError) as error:
             raise CheckpointError(f"{self.path}: tensor {name!r}: {error}") from error
         tensor = torch.from_numpy(np.array(data, dtype=np.float32))
-        if self.architecture == "llama" and name.endswith(("attn_q.weight", "attn_k.weight")):
+        if _ARCHITECTURES[self.architecture] and name.endswith(("attn_q.weight", "attn_k.weight")):
             heads = self.config.num_heads if "attn_q" in name else self.config.num_kv_heads
             tensor = _unpermute(tensor, heads)
         return tensor
@@ -177,6 +180,6 @@ class _Tensors(Mapping[str, Tensor]):
 
 
 def _unpermute(weight: Tensor, heads: int) -> Tensor:
-    """Undo the converter's reordering of `llama` rotary rows, which `qwen2` files do not have."""
+    """Undo the converter's reordering of rotary rows."""
     rows, width = weight.shape
     return weight.view(heads, rows // heads // 2, 2, width).transpose(1, 2).reshape(rows, width)

@@ -18,9 +18,54 @@ class Decoding(StrEnum):
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 
+class Precision(StrEnum):
+    """What the numbers of a model are kept as; vectors and what is added up are finer."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"  # as most checkpoints are: they stay in their file, which is mapped
+    INT8 = "int8"
+    INT4 = "int4"  # all matrices but the output's, which is kept in 8 bits
+
+
+class Activation(StrEnum):
+    """The nonlinearity of a layer's second half."""
+
+    SILU = "silu"
+    GELU = "gelu"  # its tanh approximation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experts:
+    """A mixture of experts in place of each layer's second half.
+
+    Raises:
+        ConfigError: if the numbers do not fit each other.
+    """
+
+    count: int  # E
+    per_token: int
+    width: int
+    shared_width: int = 0  # of the one that sees every token
+    first: int = 0  # the layers before this one are dense
+    groups: int = 1  # a token's experts come from the best groups only
+    top_groups: int = 1
+    scale: float = 1.0
+    sigmoid: bool = False  # scores are sigmoids, not a softmax
+    normalised: bool = False  # the chosen ones' shares add up to `scale`
+    has_bias: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count % self.groups or self.top_groups > self.groups:
+            raise ConfigError(
+                f"{self.count} experts in {self.groups} groups, {self.top_groups} of them at a time"
+            )
+        if self.per_token > self.count // self.groups * self.top_groups:
+            raise ConfigError(f"{self.per_token} experts a token, of {self.count}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """The shape of a dense pre-norm decoder (Qwen2 and Llama): D wide, H heads, G key/value heads.
+    """The shape of a pre-norm decoder: D wide, H heads, G key/value heads; defaults are Qwen2's.
 
     Raises:
         ConfigError: if the sizes do not fit each other.
@@ -38,14 +83,28 @@ class ModelConfig:
     max_positions: int
     tied_embedding: bool  # tokens are embedded with the rows of the output matrix
     qk_norm: bool = False  # queries and keys are normalised, each head by itself (Qwen3)
+    activation: Activation = Activation.SILU
+    gated: bool = True  # the second half has a gate
+    layer_norm: bool = False  # rather than RMSNorm
+    embedding_scale: float = 1.0  # Gemma multiplies what it embeds
+    rotary_share: float = 1.0  # of each head that is rotated; 0: positions are learned vectors
+    rope_scale: float = 1.0  # positions are divided by it (arXiv:2306.15595)
+    experts: Experts | None = None
 
     def __post_init__(self) -> None:
         if self.num_heads % self.num_kv_heads:
             raise ConfigError(
                 f"num_heads is {self.num_heads}, not a multiple of num_kv_heads {self.num_kv_heads}"
             )
-        if self.head_dim % 2:
-            raise ConfigError(f"head_dim is {self.head_dim}: rotary embedding needs an even one")
+        if self.rotary_dim % 2:
+            raise ConfigError(
+                f"{self.rotary_dim} numbers of each head are rotated: it needs an even number"
+            )
+
+    @property
+    def rotary_dim(self) -> int:
+        """How many numbers of each head are rotated."""
+        return int(self.head_dim * self.rotary_share)
 
 
 class Scoring(StrEnum):
@@ -79,6 +138,7 @@ class DenoiseConfig:
     pacing: Pacing = Pacing.THRESHOLD
     steps: int = 64  # of a block, unless the pacing is by threshold
     block_length: int | None = None  # denoise so many positions at a time, from the left
+    block_offset: int = 0  # positions of the first of these that lie in front of the canvas
     commit_threshold: float = 0.9  # Fast-dLLM's rule, arXiv:2505.22618: at least one token a step
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
@@ -93,9 +153,33 @@ class DenoiseConfig:
             ("max_steps", 1),
             ("steps", 1),
             ("block_length", 1),
+            ("block_offset", 0),
         ):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ConfigError(f"{name} is {value}, less than {least}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """When a text that is seen whole is computed again, all of it or only about its holes.
+
+    Its vectors depend on what the holes hold, so to keep them is an approximation: the dual cache
+    of Fast-dLLM (arXiv:2505.22618) with a vicinity. `every=1` keeps nothing and is exact.
+
+    Raises:
+        ConfigError: if a number is out of its bounds.
+    """
+
+    every: int  # passes, of which the first computes everything
+    changed: float = 0.25  # or as soon as more than this share of the holes' tokens changed
+    vicinity: int = 16  # tokens on each side of a hole that every pass computes
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.vicinity < 0 or not 0.0 <= self.changed <= 1.0:
+            raise ConfigError(f"not a way to refresh: {self}")
+
+
+EXACT = Refresh(every=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +187,7 @@ class EffortConfig:
     """What one position of the effort dial means. Lengths are tokens."""
 
     denoise: DenoiseConfig
+    refresh: Refresh
     max_prefix: int
     max_suffix: int
     max_context: int  # of other files
@@ -115,6 +200,7 @@ class EffortConfig:
 EFFORTS: dict[Effort, EffortConfig] = {
     Effort.QUICK: EffortConfig(
         denoise=DenoiseConfig(commit_threshold=0.8),
+        refresh=Refresh(every=8),
         max_prefix=384,
         max_suffix=96,
         max_context=256,
@@ -125,6 +211,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
     ),
     Effort.BALANCED: EffortConfig(
         denoise=DenoiseConfig(),
+        refresh=Refresh(every=4),
         max_prefix=768,
         max_suffix=256,
         max_context=512,
@@ -135,6 +222,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
     ),
     Effort.THOROUGH: EffortConfig(
         denoise=DenoiseConfig(commit_threshold=0.95),
+        refresh=EXACT,
         max_prefix=1536,
         max_suffix=512,
         max_context=1024,

@@ -6,11 +6,12 @@ In front of it go parts of other files, in the form the models learnt repositori
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from engine.family import Family
+from engine.family import Fim
 from engine.protocol import Excerpt
 from engine.tokenizer import Tokenizer
 
@@ -25,17 +26,15 @@ class Context:
     prefix: str
     suffix: str
 
-    def tokens(
-        self, tokenizer: Tokenizer, family: Family, max_prefix: int, max_suffix: int
-    ) -> list[int]:
-        """Return `fim_prefix P fim_suffix S`; the sentinel `fim_middle` goes with the canvas."""
-        prefix, suffix = self.sides(tokenizer, max_prefix, max_suffix)
-        return [
-            tokenizer.special(family.fim_prefix),
-            *prefix,
-            tokenizer.special(family.fim_suffix),
-            *suffix,
+    def tokens(self, tokenizer: Tokenizer, fim: Fim, max_prefix: int, max_suffix: int) -> list[int]:
+        """Return `prefix P suffix S`, as `fim` has it; its `middle` goes with the canvas."""
+        before, behind = self.sides(tokenizer, max_prefix, max_suffix)
+        sides = [
+            [tokenizer.special(fim.prefix), *before],
+            [tokenizer.special(fim.suffix), *behind],
         ]
+        start = [] if fim.start is None else [tokenizer.special(fim.start)]
+        return [*start, *itertools.chain(*(reversed(sides) if fim.suffix_first else sides))]
 
     def sides(
         self, tokenizer: Tokenizer, max_prefix: int, max_suffix: int
@@ -47,16 +46,16 @@ class Context:
 
 
 def repository(
-    tokenizer: Tokenizer, family: Family, excerpts: Sequence[Excerpt], path: str, limit: int
+    tokenizer: Tokenizer, fim: Fim, excerpts: Sequence[Excerpt], path: str, limit: int
 ) -> list[int]:
-    """Return what goes in front of `fim_prefix`: excerpts of at most `limit` tokens, a file's name.
+    """Return what goes in front of the prompt: excerpts of at most `limit` tokens, a file's name.
 
     The most useful one, given first, stands nearest to the hole; the last that fits is cut. Nothing
     at all without excerpts, or where the family has no form for them.
     """
-    if not family.file_sep:
+    if fim.repo_name is None or fim.file_sep is None:
         return []
-    file_sep = tokenizer.special(family.file_sep)
+    file_sep = tokenizer.special(fim.file_sep)
     parts: list[list[int]] = []
     for excerpt in excerpts:
         head = [file_sep, *tokenizer.encode(f"{excerpt.path}\n")]
@@ -69,7 +68,7 @@ def repository(
     if not parts:
         return []
     return [
-        tokenizer.special(family.repo_name),
+        tokenizer.special(fim.repo_name),
         *tokenizer.encode("project\n"),
         *(token for part in reversed(parts) for token in part),
         file_sep,

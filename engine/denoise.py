@@ -45,7 +45,7 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
         guess, sureness = confidence(logits)
         was_done = canvas.is_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
-        block = first_block(canvas.masked, config.block_length)
+        block = first_block(canvas.masked, config.block_length, config.block_offset)
         if config.pacing is Pacing.THRESHOLD:
             count = tokens_over(sureness, block, config.commit_threshold)
         else:

@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
+from engine.holes import Holes
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
-from engine.tries import Draft, FillsHoles, Rewrites
+from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
+from grammars.symbols import defines
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
 NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
+LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -43,7 +46,7 @@ class Editor:
         self._filler, self._rewriter = filler, rewriter
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
-        """Edit every span, from the top; each sees the new text of those above it.
+        """Edit every span: all together if the model can, else from the top, seeing those above.
 
         One span yields as many candidates as asked for. Several yield one edit of all, which is ok
         only if each span is and the text they make together is, too; a span that is refused leaves
@@ -59,16 +62,86 @@ class Editor:
             candidates = [Candidate((j.replacement,), j.verdict, j.draft.score) for j in judged]
             tokens = judged[0].draft.tokens
         else:
-            done: list[_Judged] = []
-            for span in spans:
-                control.span = request.spans.index(span)
-                made = [j.replacement for j in done if j.verdict.ok]
-                done += self._candidates(request, span, made, effort, control, wanted=1)[:1]
+            if isinstance(self._filler, FillsTogether) and request.instruction is None:
+                done = self._jointly(self._filler, request, spans, effort, control)
+            else:
+                done = self._in_turn(request, spans, effort, control)
             candidates = [_together(request, done)]
             tokens = sum(j.draft.tokens for j in done)
         stats = EditStats(control.steps, control.forward_calls, tokens, control.seconds)
         explanation = control.explanation if request.explain else None
         return EditResult(tuple(candidates), stats, control.is_cut, explanation)
+
+    def _in_turn(
+        self, request: EditRequest, spans: Sequence[Span], effort: EffortConfig, control: Control
+    ) -> list[_Judged]:
+        done: list[_Judged] = []
+        for span in spans:
+            control.span = request.spans.index(span)
+            made = [j.replacement for j in done if j.verdict.ok]
+            done += self._candidates(request, span, made, effort, control, wanted=1)[:1]
+        return done
+
+    def _jointly(
+        self,
+        filler: FillsTogether,
+        request: EditRequest,
+        spans: Sequence[Span],
+        effort: EffortConfig,
+        control: Control,
+    ) -> list[_Judged]:
+        """Mask all spans together; then those refused once more, the others being filled."""
+        max_tokens = request.max_tokens or effort.max_fill
+        done: dict[Span, _Judged] = {}
+        pending, made = list(spans), list[Replacement]()
+        holes = Holes.in_text(request.text, pending, made, request.single_line)
+        try:
+            tries = filler.lengths(holes, effort, max_tokens, control)
+            for lengths in tries[: 1 + effort.repair_rounds]:
+                holes = Holes.in_text(request.text, pending, made, request.single_line)
+                own = [lengths[spans.index(span)] for span in pending]
+                numbers = [request.spans.index(span) for span in pending]
+                drafts = filler.fill(holes, own, effort, max_tokens, control, numbers)
+                done |= self._judge_together(request, pending, made, holes, drafts, control)
+                made = [j.replacement for j in done.values() if j.verdict.ok]
+                pending = [span for span in spans if not done[span].verdict.ok]
+                if not pending:
+                    break
+        except DeadlineExceeded:
+            if not done:  # otherwise what there is by now is the answer
+                raise
+            control.is_cut = True
+        return [done[span] for span in spans]
+
+    def _judge_together(
+        self,
+        request: EditRequest,
+        spans: Sequence[Span],
+        made: Sequence[Replacement],
+        holes: Holes,
+        drafts: Sequence[Draft],
+        control: Control,
+    ) -> dict[Span, _Judged]:
+        """Judge drafts with all the others in place; if one fails so, each from the top."""
+        fills = [draft.text for draft in drafts]
+        end = line_end(request.text)
+        new = [Replacement(s, with_line_end(f, end)) for s, f in zip(spans, fills, strict=True)]
+
+        def judged(number: int, others: Sequence[Replacement]) -> Iterator[_Judged]:
+            shape, draft = holes.shape(number, fills), drafts[number]
+            return self._judge(request, spans[number], [*made, *others], shape, draft)
+
+        found = [next(judged(i, [*new[:i], *new[i + 1 :]])) for i in range(len(spans))]
+        if not all(one.verdict.ok for one in found):
+            kept: list[Replacement] = []
+            for i in range(len(spans)):
+                tried = list(judged(i, kept))
+                found[i] = tried[-1] if tried[-1].verdict.ok else tried[0]
+                kept += [found[i].replacement] * found[i].verdict.ok
+        for span, one in zip(spans, found, strict=True):
+            control.span = request.spans.index(span)
+            control.judged(one.replacement.text, one.verdict, one.draft.score, one.draft.tokens)
+        return dict(zip(spans, found, strict=True))
 
     def _candidates(
         self,
@@ -141,6 +214,8 @@ class Editor:
                 verdict = NO_CHANGE
             elif request.instruction is None and _leaves_a_hole(request, made, replacement):
                 verdict = UNWRITTEN
+            elif request.instruction is not None and _loses_definition(request, made, replacement):
+                verdict = LOST
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
                 if verdict.ok and request.mends and not _mends(request, made, replacement):
@@ -168,6 +243,18 @@ def _leaves_a_hole(
 def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
     before = apply(request.text, made)
     return is_mended(before, apply(request.text, [*made, replacement]), request.language)
+
+
+def _loses_definition(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> bool:
+    """Tell whether a rewrite leaves none of the definitions it was given."""
+    if not defines(request.text, request.language, replacement.span):
+        return False
+    edits = [*made, replacement]
+    return not defines(
+        apply(request.text, edits), request.language, dict(landed(edits))[replacement.span]
+    )
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.catalogue import resolve_local
-from engine.config import Decoding
+from engine.config import Decoding, Precision
 from engine.edit import Editor
 from engine.remotes import remote_of
 
@@ -15,7 +15,7 @@ def open_editor(
     report: Callable[[str, float], None],
     *,
     decoding: Decoding | None = None,
-    precision: str = "int8",
+    precision: Precision | None = None,
 ) -> Editor:
     """Load a model that is on this machine (None: the default one), or get ready to ask a remote.
 

@@ -8,40 +8,93 @@ from typing import Literal
 from engine.config import Scoring
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A token that the model's own `config.json` names, by the key it is under."""
+
+    name: str
+
+
+# A token: by its name, by its number where the name is not known, or as config.json tells.
+Token = str | int | Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fim:
+    """The prompt of a model that writes the middle after it has read prefix and suffix."""
+
+    start: str | None = None  # in front of everything
+    prefix: str
+    suffix: str
+    middle: str
+    suffix_first: bool = False
+    repo_name: str | None = None  # these two put other files in front of the prompt;
+    file_sep: str | None = None  # None: no form for them is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """The turns of a conversation: special tokens and text, {} is where the words go."""
+
+    system: str
+    user: str
+    answer: str  # opens the model's own turn; what it is to begin with follows
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """How one family marks holes and ends. Tokens are given by name, as the tokenizer knows them.
+    """How an autoregressive family marks holes and ends. Tokens are given by name.
 
     `void` ends a hole, fills the rest of its canvas, and is read back as a masked position.
     """
 
-    layout: Literal["fim"]
-    shift: Literal[1]  # the logits at position i are those of token i + 1
-    fim_prefix: str
-    fim_suffix: str
-    fim_middle: str
+    layout: Literal["fim"] = "fim"
+    shift: Literal[1] = 1  # the logits at position i are those of token i + 1
+    fim: Fim
     void: str
     ends: tuple[str, ...]  # any of them ends sequential decoding
-    chat_start: str
-    chat_end: str
-    repo_name: str = ""  # these two put files side by side; "": the family knows no such form
-    file_sep: str = ""
+    chat: Chat | None = None  # None: it follows no instructions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """The answers to a mask that change the length of the canvas."""
+
+    expand: Token  # two masks instead of one
+    delete: Token  # none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InPlace:
     """How a family that sees all of a text at once fills a hole in the middle of it.
 
-    Tokens are given by name, or by id where the name is not known; `mask` is of the table, unless
-    the model's own `config.json` tells another.
+    `mask` is of the table, unless the model's own `config.json` tells another.
     """
 
     layout: Literal["full"] = "full"
     shift: Literal[0, 1]  # 1: the logits at position i are those of token i + 1
-    mask: str | int
-    start: str | int  # in front of every text: with shift 1 its first token needs a neighbour
-    end: str | int | None  # fills the canvas behind the hole's end; None: the length is given
+    mask: Token
+    start: Token  # in front of every text: with shift 1 its first token needs a neighbour
+    end: Token | None  # fills the canvas behind the hole's end; None: the length is given
     scoring: Scoring = Scoring.CONFIDENCE
+    close: Token | None = None  # behind every text
+    resize: Resize | None = None
 
 
-Layout = Family | InPlace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """How a family fills that sees all blocks of a text so far, and all of the block at hand.
+
+    It sees a suffix only if that stands in front of the hole: in a FIM prompt, or in a question.
+    """
+
+    layout: Literal["block_causal"] = "block_causal"
+    shift: Literal[0, 1]
+    block: int  # tokens; blocks are counted from the start of the text
+    part: int | None = None  # denoise so many of a block at a time, from the left
+    mask: Token
+    ends: tuple[str, ...]  # the first one fills what is behind the end
+    prompt: Fim | Chat
+
+
+Layout = Family | InPlace | Blocks

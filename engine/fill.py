@@ -65,7 +65,7 @@ class Filler:
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
         self._decoding, self._contexts = decoding, contexts
-        self._sentinel = tokenizer.special(family.fim_middle)
+        self._sentinel = tokenizer.special(family.fim.middle)
         self._void = tokenizer.special(family.void)
         self._ends = {tokenizer.special(name) for name in family.ends}
 
@@ -80,14 +80,13 @@ class Filler:
             ConfigError: if context and hole are more than the model can hold.
         """
         context = self._context(shape, effort)
-        seam = context.index(self._tokenizer.special(self._family.fim_suffix))
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         limit = self._model.config.max_positions
         if (needed := len(context) + longest + 1) > limit:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        before, after = context[1:seam], context[seam + 1 :]
+        before, after = self._sides(context)
         control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
         cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
@@ -115,12 +114,22 @@ class Filler:
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(
-            self._tokenizer, self._family, shape.excerpts, shape.path, effort.max_context
+            self._tokenizer, self._family.fim, shape.excerpts, shape.path, effort.max_context
         )
         sides = Context(shape.prefix, shape.suffix)
         return beside + sides.tokens(
-            self._tokenizer, self._family, effort.max_prefix, effort.max_suffix
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
         )
+
+    def _sides(self, context: list[int]) -> tuple[list[int], list[int]]:
+        """Return the tokens before and behind the hole, whichever side the prompt begins with."""
+        fim = self._family.fim
+        before, behind = (
+            context.index(self._tokenizer.special(name)) for name in (fim.prefix, fim.suffix)
+        )
+        if fim.suffix_first:
+            return context[before + 1 :], context[behind + 1 : before]
+        return context[before + 1 : behind], context[behind + 1 :]
 
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
@@ -157,18 +166,18 @@ class Filler:
                     self._show(control, ids, scores)
                     text = self._tokenizer.decode(ids[:-1])
                     end = shape.end(text)
-                    return _draft(shape, text if end is None else end, scores)
+                    return draft_of(shape, text if end is None else end, scores)
                 text = self._tokenizer.decode(ids)
                 if (end := shape.end(text)) is not None:
                     self._show(control, ids, scores)
-                    return _draft(shape, end, scores)
+                    return draft_of(shape, end, scores)
                 if len(ids) >= max_tokens:
                     break
             self._show(control, ids, scores)
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return _draft(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
+        return draft_of(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
 
     def _denoised(
         self,
@@ -201,7 +210,7 @@ class Filler:
         text = self._tokenizer.decode(ids)
         end = shape.end(text)
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
-        return _draft(shape, text if end is None else end, scores)
+        return draft_of(shape, text if end is None else end, scores)
 
     def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
         if control.on_frame:
@@ -219,7 +228,8 @@ class Filler:
             )
 
 
-def _draft(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+def draft_of(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
+    """Make a draft of a try's text and the log-probabilities (one a token) it was decoded with."""
     return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))
 
 

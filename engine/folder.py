@@ -15,13 +15,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.families import OpenFamily, config_of, read_json
-from engine.shapes import size_of
+from engine.families import OpenFamily
+from engine.recognition import config_of, read_json
 from engine.tokenizer import Buildable, TokenizerFile, Vocabulary
 
 _INDEX = "model.safetensors.index.json"
 # What old files keep besides the weights, and the transformer computes by itself.
-_COMPUTED = "rotary_emb.inv_freq"
+_COMPUTED = (".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")
 _HEAD = "lm_head.weight"
 
 
@@ -49,40 +49,47 @@ class CheckpointFolder(Mapping[str, Tensor]):
             read_json(path / "config.json").get("tie_word_embeddings") is True
         )
         self.config = config_of(path, family, tied=tied)
-        self._names = family.shape.names(self.config)
+        self._stored = family.shape.stored(self.config)
         self._check(family.shape.tensors[_HEAD])
 
     def __getitem__(self, name: str) -> Tensor:
-        theirs = self._names[name]
-        return self._shards[theirs].get_tensor(theirs)
+        found = self._stored[name]
+        if found.rows is None:
+            tensor = self._shards[found.name].get_tensor(found.name)
+        else:
+            whole, rows = self._shards[found.name].get_slice(found.name), slice(*found.rows)
+            tensor = whole[:, rows] if found.transposed else whole[rows]
+        if found.transposed:
+            tensor = tensor.T.contiguous()
+        return tensor + found.plus if found.plus else tensor
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._stored
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._stored)
 
     def _check(self, head: str) -> None:
         """Compare what the files hold with what the configuration asks for; reads headers only."""
-        for ours, theirs in self._names.items():
+        for stored in self._stored.values():
+            theirs = stored.name
             if theirs not in self._shards:
                 raise CheckpointError(f"{self.path}: tensor {theirs!r} is missing")
             found = self._shards[theirs].get_slice(theirs)
-            size, wanted = tuple(found.get_shape()), size_of(ours, self.config)
-            if size != wanted:
+            if (size := tuple(found.get_shape())) != stored.size:
                 raise CheckpointError(
                     f"{self.path}: tensor {theirs!r} has size {size}, its configuration asks "
-                    f"for {wanted}"
+                    f"for {stored.size}"
                 )
             if found.get_dtype() not in ("F32", "F16", "BF16"):
                 raise CheckpointError(
                     f"{self.path}: tensor {theirs!r} is of type {found.get_dtype()}; only F32, "
                     "F16 and BF16 are read"
                 )
-        unknown = set(self._shards) - set(self._names.values()) - {head}
+        unknown = set(self._shards) - {stored.name for stored in self._stored.values()} - {head}
         if unknown := {name for name in unknown if not name.endswith(_COMPUTED)}:
             raise CheckpointError(
                 f"{self.path}: tensor {min(unknown)!r} and {len(unknown) - 1} more have no place "

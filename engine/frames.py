@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+import torch
+
 from engine.canvas import Canvas
 from engine.control import Control
 from engine.denoise import DenoiseStep
@@ -9,13 +13,36 @@ from engine.protocol import Frame, FrameToken, TokenState
 from engine.tokenizer import Tokenizer
 
 
-def show_step(control: Control, tokenizer: Tokenizer, before: Canvas, step: DenoiseStep) -> None:
-    """Send the canvas after a step, with the guesses where it is masked, to whoever watches."""
+def show_step(
+    control: Control,
+    tokenizer: Tokenizer,
+    before: Canvas,
+    step: DenoiseStep,
+    spans: Sequence[int] | None = None,
+) -> None:
+    """Send the canvas after a step, with the guesses where it is masked, to whoever watches.
+
+    Of several holes denoised together, whose numbers are `spans`, those that changed are sent.
+    """
     if not control.on_frame:
         return
     after = step.canvas
-    tokens: list[FrameToken] = []
-    for i, (guess, p) in enumerate(zip(step.guess.tolist(), step.sureness.tolist(), strict=True)):
+    guesses, sureness = (v.split(after.lengths) for v in (step.guess, step.sureness))
+    holes = zip(before.parts(), after.parts(), guesses, sureness, strict=True)
+    for span, (old, new, guess, sure) in zip(spans or [control.span], holes, strict=True):
+        if len(after.lengths) == 1 or not new.is_done or not torch.equal(old.ids, new.ids):
+            tokens = _tokens(tokenizer, old, new, guess.tolist(), sure.tolist())
+            control.on_frame(Frame(span, control.steps, tuple(tokens), control.draft))
+
+
+def _tokens(
+    tokenizer: Tokenizer,
+    before: Canvas,
+    after: Canvas,
+    guesses: Sequence[int],
+    sureness: Sequence[float],
+) -> Iterator[FrameToken]:
+    for i, (guess, p) in enumerate(zip(guesses, sureness, strict=True)):
         token = int(after.ids[i])
         if after.masked[i]:
             state, token = TokenState.PROVISIONAL, guess
@@ -24,5 +51,4 @@ def show_step(control: Control, tokenizer: Tokenizer, before: Canvas, step: Deno
         else:
             state = TokenState.COMMITTED
         if token != after.void:
-            tokens.append(FrameToken(tokenizer.decode([token]), state, p))
-    control.on_frame(Frame(control.span, control.steps, tuple(tokens), control.draft))
+            yield FrameToken(tokenizer.decode([token]), state, p)

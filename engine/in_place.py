@@ -1,6 +1,6 @@
-"""Fill a hole in the middle of its text with a model that sees all of the text at once.
+"""Fill holes in the middle of their text with a model that sees all of the text at once.
 
-Every step runs the whole text: its vectors depend on the hole, so nothing of it can be kept.
+Holes that see each other are masked together, on one canvas.
 """
 
 from __future__ import annotations
@@ -13,48 +13,28 @@ import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import Decoding, EffortConfig
+from engine.config import EXACT, EffortConfig, Refresh
 from engine.context import Context
 from engine.control import Control
-from engine.denoise import DenoiseStep, denoise
+from engine.denoise import denoise
 from engine.errors import ConfigError
-from engine.family import InPlace, Layout
-from engine.fill import Filler
+from engine.family import InPlace
+from engine.fill import draft_of
 from engine.frames import show_step
+from engine.holes import Holes
+from engine.in_place_denoiser import InPlaceDenoiser
 from engine.model import Transformer
-from engine.prefix_cache import PrefixCache
+from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft
 
 # The lengths tried where the model cannot tell the hole's end.
 _LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
-_FIRST_LENGTH = 32  # of a canvas whose end the model tells; it grows until there is one
-
-
-class InPlaceDenoiser:
-    """The model as a denoiser of a canvas between the tokens before and behind it."""
-
-    def __init__(
-        self,
-        model: Transformer,
-        mask: int,
-        shift: int,
-        before: Sequence[int],
-        after: Sequence[int],
-        barred: Tensor,
-    ) -> None:
-        assert len(before) >= shift, "a shifted model reads its first token at its left neighbour"
-        self._model, self._mask, self._first = model, mask, len(before) - shift
-        self._before, self._after = torch.tensor(before), torch.tensor(after, dtype=torch.long)
-        self._barred = barred  # (V,) bool
-
-    def __call__(self, canvas: Canvas) -> Tensor:
-        """Return logits (L, V), -inf for tokens that no text consists of."""
-        ids = torch.where(canvas.masked, self._mask, canvas.ids)
-        hidden = self._model.whole(torch.cat([self._before, ids, self._after]))
-        logits = self._model.logits(hidden[self._first : self._first + len(canvas)])
-        return logits.masked_fill(self._barred, -torch.inf)
+# Where it can, a canvas grows until there is one; so long are the first canvases of the tries.
+_FIRST_LENGTHS = (32, 64, 16)
+# A score for every position and token: more than these (1 GiB) are not computed at once.
+_MAX_SCORES = 1 << 28
 
 
 class InPlaceFiller:
@@ -67,119 +47,180 @@ class InPlaceFiller:
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, family: InPlace) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-
-        def token(named: str | int) -> int:
-            found = named if isinstance(named, int) else tokenizer.special(named)
-            if found >= model.config.vocab_size:
-                raise ConfigError(
-                    f"the token {named} has number {found}, the model knows "
-                    f"{model.config.vocab_size:,}"
-                )
-            return found
-
-        self.mask, self._start = token(family.mask), token(family.start)
-        self._end = None if family.end is None else token(family.end)
-        self._barred = torch.ones(model.config.vocab_size, dtype=torch.bool)
-        ordinary = [i for i in tokenizer.ordinary() if i < model.config.vocab_size]
-        self._barred[ordinary] = False
-        self._barred[self.mask] = True  # it may be a token that is text elsewhere
-        if self._end is not None:
-            self._barred[self._end] = False
+        special = SpecialTokens(tokenizer, model.config)
+        self.mask, self._start = special.id(family.mask), special.id(family.start)
+        self._end = None if family.end is None else special.id(family.end)
+        self._barred = special.barred(self.mask, *(() if self._end is None else (self._end,)))
 
     def tries(
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
     ) -> Iterator[Draft]:
-        """Yield drafts of the hole: the likeliest length first, then the others.
+        """Yield drafts of a single hole: the likeliest length first, then the others.
 
-        Where the model tells the hole's end, there is one. `seed` changes nothing: no try draws.
+        `seed` changes nothing: no try draws.
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        prefix, suffix = Context(shape.prefix, shape.suffix).sides(
+        holes, spans = Holes.of(shape), [control.span]
+        for lengths in self.lengths(holes, effort, max_tokens, control):
+            yield from self.fill(holes, lengths, effort, max_tokens, control, spans)
+
+    def lengths(
+        self, holes: Holes, effort: EffortConfig, max_tokens: int, control: Control
+    ) -> list[tuple[int, ...]]:
+        """Return for each try how long the holes' canvases are at first.
+
+        Where the model cannot tell a hole's end, all have one length at a time, and each hole's
+        own order is by how sure the model is at first sight (CAL, arXiv:2602.00476).
+
+        Raises:
+            ConfigError: if context and hole are more than the model can hold.
+        """
+        if self._end is not None:
+            firsts = dict.fromkeys(min(length, max_tokens) for length in _FIRST_LENGTHS)
+            return [(length,) * len(holes) for length in firsts]
+        tried = sorted({min(length, max_tokens) for length in _LENGTHS})
+        orders: list[list[int]] = []
+        for group in self._groups(holes, effort, max_tokens):
+            denoiser = self.among(holes, holes.old, group, effort, max_tokens, control)
+            scores: list[list[float]] = []  # of each length, for every hole
+            for length in tried:
+                control.check()
+                sureness = denoiser(self.blank([length] * len(group))).softmax(-1).amax(-1)
+                control.forward_calls += 1
+                means = [float(part.mean()) for part in sureness.split(length)]
+                scores.append([mean / _bias(length) for mean in means])
+            for own in zip(*scores, strict=True):
+                ranked = sorted(zip(own, tried, strict=True), key=lambda pair: -pair[0])
+                orders.append([length for _, length in ranked])
+        return list(zip(*orders, strict=True))
+
+    def fill(
+        self,
+        holes: Holes,
+        lengths: Sequence[int],
+        effort: EffortConfig,
+        max_tokens: int,
+        control: Control,
+        spans: Sequence[int],
+    ) -> list[Draft]:
+        """Return a draft for each hole, starting with canvases of these lengths.
+
+        `spans` are the holes' numbers in the request, for the live view. Holes too far from each
+        other to be seen together are filled one group after the other, from the top.
+
+        Raises:
+            ConfigError: if context and hole are more than the model can hold.
+        """
+        begun = ", ".join(map(str, lengths))
+        control.begin_draft(f"{'a canvas' if len(lengths) == 1 else 'canvases'} of {begun} tokens")
+        fills, drafts = list(holes.old), list[Draft]()
+        for group in self._groups(holes, effort, max_tokens):
+            denoiser = self.among(holes, fills, group, effort, max_tokens, control)
+            canvas = self.blank([lengths[number] for number in group])
+            parts = self._denoised(
+                denoiser, canvas, effort, max_tokens, control, [spans[n] for n in group]
+            )
+            for number, (part, _) in zip(group, parts, strict=True):
+                fills[number] = self._tokenizer.decode(part.text_ids())
+            for number, (part, sureness) in zip(group, parts, strict=True):
+                shape, text = holes.shape(number, fills), fills[number]
+                end = shape.end(text)
+                count = len(part.text_ids()) + part.has_end
+                scores = sureness[:count].clamp_min(1e-9).log().tolist()
+                drafts.append(draft_of(shape, text if end is None else end, scores))
+                fills[number] = drafts[-1].text
+        return drafts
+
+    def blank(self, lengths: Sequence[int]) -> Canvas:
+        """Return a masked canvas for holes of these lengths.
+
+        Without an end token it has no void: masks are not committed.
+        """
+        void = self.mask if self._end is None else self._end
+        return Canvas.joined([Canvas.blank(length, void) for length in lengths])
+
+    def denoiser(
+        self, around: Sequence[Sequence[int]], refresh: Refresh = EXACT
+    ) -> InPlaceDenoiser:
+        """Return the model as a denoiser of the holes between n + 1 runs of tokens."""
+        shift = self._family.shift
+        return InPlaceDenoiser(self._model, self.mask, shift, around, self._barred, refresh)
+
+    def among(
+        self,
+        holes: Holes,
+        fills: Sequence[str],
+        group: range,
+        effort: EffortConfig,
+        max_tokens: int,
+        control: Control,
+    ) -> InPlaceDenoiser:
+        """Return a denoiser of neighbouring holes; the others hold `fills`."""
+        first, last = group[0], group[-1]
+        prefix, suffix = Context(holes.before(first, fills), holes.behind(last, fills)).sides(
             self._tokenizer, effort.max_prefix, effort.max_suffix
         )
-        before = [self._start, *prefix]
-        needed, limit = len(before) + max_tokens + len(suffix), self._model.config.max_positions
-        if needed > limit:
+        between = [self._tokenizer.encode(holes.around[number]) for number in group[1:]]
+        around = [[self._start, *prefix], *between, suffix]
+        needed = sum(map(len, around)) + max_tokens * len(group)
+        if needed > (limit := self._model.config.max_positions):
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
         decode = self._tokenizer.decode
-        control.see(decode(prefix), decode(suffix), len(before) + len(suffix))
-        denoiser = self.denoiser(before, suffix)
-        if self._end is not None:
-            length = min(_FIRST_LENGTH, max_tokens)
-            control.begin_draft(f"a canvas of {length} tokens that may grow")
-            yield self._denoised(denoiser, shape, effort, length, max_tokens, control)
-            return
-        for length in self._lengths(denoiser, max_tokens, control):
-            control.begin_draft(f"a canvas of {length} tokens")
-            yield self._denoised(denoiser, shape, effort, length, length, control)
+        control.see(decode(prefix), decode(suffix), sum(map(len, around)))
+        return self.denoiser(around, effort.refresh)
 
-    def blank(self, length: int) -> Canvas:
-        """Return a masked canvas; without an end token it has no void: masks are not committed."""
-        return Canvas.blank(length, self.mask if self._end is None else self._end)
-
-    def denoiser(self, before: Sequence[int], after: Sequence[int]) -> InPlaceDenoiser:
-        """Return the model as a denoiser of what stands between two runs of tokens."""
-        shift = self._family.shift
-        return InPlaceDenoiser(self._model, self.mask, shift, before, after, self._barred)
-
-    def _lengths(self, denoiser: InPlaceDenoiser, longest: int, control: Control) -> list[int]:
-        """Order lengths by how sure the model is at first sight (CAL, arXiv:2602.00476)."""
-        scores: dict[int, float] = {}
-        for length in sorted({min(length, longest) for length in _LENGTHS}):
-            control.check()
-            logits = denoiser(self.blank(length))
-            control.forward_calls += 1
-            scores[length] = float(logits.softmax(-1).amax(-1).mean()) / _bias(length)
-        return sorted(scores, key=scores.__getitem__, reverse=True)
+    def _groups(self, holes: Holes, effort: EffortConfig, max_tokens: int) -> Iterator[range]:
+        """Split the holes where two are out of each other's window, or model or memory are full."""
+        window = effort.max_prefix + effort.max_suffix
+        most = _MAX_SCORES // (self._model.config.vocab_size * max_tokens)
+        room = self._model.config.max_positions - 1 - window
+        first, taken = 0, max_tokens
+        for number in range(1, len(holes)):
+            between = len(self._tokenizer.encode(holes.around[number]))
+            taken += between + max_tokens
+            if between > window or taken > room or number - first >= most:
+                yield range(first, number)
+                first, taken = number, max_tokens
+        yield range(first, len(holes))
 
     def _denoised(
         self,
         denoiser: InPlaceDenoiser,
-        shape: HoleShape,
+        canvas: Canvas,
         effort: EffortConfig,
-        length: int,
-        limit: int,
+        max_tokens: int,
         control: Control,
-    ) -> Draft:
-        """Denoise a canvas; while nothing ends it, double it up to `limit`, keeping its tokens."""
+        spans: Sequence[int],
+    ) -> list[tuple[Canvas, Tensor]]:
+        """Denoise holes together; those that nothing ends are doubled and go on, tokens kept.
+
+        Returns each hole's canvas, and how sure the model was of its tokens at last.
+        """
         config = replace(effort.denoise, scoring=self._family.scoring)
-        canvas = self.blank(length)
-        step: DenoiseStep | None = None
+        sureness = torch.zeros(len(canvas))
         while True:
             control.check()
             for step in denoise(denoiser, canvas, config):
                 control.forward_calls += 1
                 control.steps += 1
-                show_step(control, self._tokenizer, canvas, step)
-                canvas = step.canvas
+                show_step(control, self._tokenizer, canvas, step, spans)
+                canvas, sureness = step.canvas, step.sureness
                 control.check()
-            if canvas.has_end or len(canvas) >= limit:
-                break
-            canvas = canvas.grown(min(2 * len(canvas), limit))
-        assert step is not None
-        ids = canvas.text_ids()
-        text = self._tokenizer.decode(ids)
-        end = shape.end(text)
-        scores = step.sureness[: len(ids) + canvas.has_end].clamp_min(1e-9).log().tolist()
-        text = shape.fit(text if end is None else end)
-        return Draft(text, len(scores), sum(scores) / max(1, len(scores)))
+            parts = canvas.parts()
+            grown = [self._grown(part, max_tokens) for part in parts]
+            if list(map(len, grown)) == list(map(len, parts)):
+                return list(zip(parts, sureness.split(canvas.lengths), strict=True))
+            canvas = Canvas.joined(grown)
 
-
-def filler_of(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    family: Layout,
-    decoding: Decoding,
-    contexts: PrefixCache,
-) -> Filler | InPlaceFiller:
-    """Return what fills holes with a model of a family; in place there is but one decoding."""
-    if isinstance(family, InPlace):
-        return InPlaceFiller(model, tokenizer, family)
-    return Filler(model, tokenizer, family, decoding, contexts)
+    def _grown(self, part: Canvas, max_tokens: int) -> Canvas:
+        """Double a hole's canvas, unless the model ended the hole or was given its length."""
+        if self._end is None or part.has_end or len(part) >= max_tokens:
+            return part
+        return part.grown(min(2 * len(part), max_tokens))
 
 
 def _bias(length: int) -> float:

@@ -10,6 +10,7 @@ import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -89,6 +90,21 @@ class FloatLinear:
         return y + self.update(x) if adapted and self.update else y
 
 
+class SplitLinear:
+    """Several matrices that share their input, left where they are: mapped ones in their file."""
+
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None = None) -> None:
+        self.weights, self.bias = weights, bias
+        self.update: LowRank | None = None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (T, I) to (T, O), outputs side by side, with the update if `adapted`."""
+        y = torch.cat([F.linear(x, weight) for weight in self.weights], -1)
+        if self.bias is not None:
+            y = y + self.bias
+        return y + self.update(x) if adapted and self.update else y
+
+
 class Int8Linear:
     """Weights in int8 with a scale a row; activations quantised on the fly with a range a token.
 
@@ -128,4 +144,11 @@ class Int8Linear:
         return y
 
 
-Linear = FloatLinear | Int8Linear
+class Linear(Protocol):
+    """What all of them are."""
+
+    update: LowRank | None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (..., I) to (..., O), with the update if `adapted`."""
+        ...

@@ -8,23 +8,21 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from engine.adapter import load_adapter
-from engine.catalogue import LocalModel, cache_dir, resolve_local
+from engine.catalogue import LocalModel, cache_dir, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
-from engine.config import Decoding
+from engine.config import Decoding, Precision
 from engine.edit import Editor
 from engine.errors import CheckpointError, ConfigError
-from engine.families import family_of
-from engine.family import InPlace, Layout
+from engine.family import Family, Layout
+from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
-from engine.in_place import filler_of
 from engine.model import Transformer
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
+from engine.recognition import family_of
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
-from engine.weights import FloatWeights, PackedWeights, QuantizedWeights, pack
+from engine.weights import PackedWeights, pack, weights_of
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +34,11 @@ def load_editor(
     report: Callable[[str, float], None],
     *,
     decoding: Decoding | None = None,
-    precision: str = "int8",
+    precision: Precision | None = None,
 ) -> Editor:
     """Load a model (the default one for None) that is on this machine.
+
+    `precision` None is what `DIFFILL_PRECISION` says, or int8.
 
     Raises:
         EngineError: with the reason and the remedy.
@@ -83,7 +83,7 @@ def editor_on(
         raise ConfigError("decoding is parallel, which needs an adapter: there is none")
     contexts = PrefixCache(model, context_mb)
     filler = filler_of(model, tokenizer, family, decoding, contexts)
-    if isinstance(family, InPlace):  # no chat form is known of these
+    if not isinstance(family, Family) or family.chat is None:
         return Editor(filler)
     return Editor(filler, Rewriter(model, tokenizer, family, contexts))
 
@@ -98,27 +98,25 @@ def load_model(
     local: LocalModel,
     report: Callable[[str, float], None],
     adapter: Path | None,
-    precision: str = "int8",
+    precision: Precision | None = None,
 ) -> tuple[Transformer, Tokenizer]:
     """Load a model's parts, with an adapter or without.
 
     Raises:
         EngineError: with the reason and the remedy.
     """
+    precision = precision or chosen_precision()
+    report(f"reading {local.path.name}", 0.0)
     if local.path.is_dir():
-        report(f"reading {local.path.name}", 0.0)
         folder = CheckpointFolder(local.path, family_of(local.path))
         tokenizer = Tokenizer(folder.vocabulary())
-        if precision == "int8":
-            weights = QuantizedWeights(folder.config, folder)
-        else:
-            weights = FloatWeights(folder.config, folder, torch.float32)
-    elif precision == "int8":
-        weights = _packed(local, report)
-        tokenizer = Tokenizer(weights.vocabulary)
+        weights = weights_of(folder.config, folder, precision)
+    elif precision is Precision.INT8:
+        weights = packed = _packed(local, report)
+        tokenizer = Tokenizer(packed.vocabulary)
     else:
         checkpoint = Checkpoint(local.path)
-        weights = FloatWeights(checkpoint.config, checkpoint.tensors())
+        weights = weights_of(checkpoint.config, checkpoint.tensors(), precision)
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
     transformer = Transformer(weights)
@@ -140,7 +138,6 @@ def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWe
             return PackedWeights(folder)
         except CheckpointError as error:
             log.warning("%s; packing the model again", error)
-    report(f"reading {local.path.name}", 0.0)
     checkpoint = Checkpoint(local.path)
 
     def packing(fraction: float) -> None:

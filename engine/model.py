@@ -1,4 +1,4 @@
-"""A dense pre-norm transformer (Qwen2, Llama) with an explicit cache and a switchable adapter.
+"""A pre-norm transformer (Qwen2, Llama and kin) with an explicit cache and a switchable adapter.
 
 B sequences, T tokens of a pass, N earlier and new tokens, D width, H heads, G key/value heads, V
 vocabulary. Decoding runs one sequence, training many. Several canvases go side by side in one
@@ -16,19 +16,18 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.linear import Linear, LowRank
+from engine.mlp import mlp_of
+from engine.norm import norm_of, rms_norm
 from engine.weights import Weights
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Normalise in float32, whatever the dtype of x, as the checkpoints were trained."""
-    wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
-
-
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary positions (arXiv:2104.09864), halves layout, to x (B, T, H, head_dim)."""
-    a, b = x.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+    """Apply rotary positions (arXiv:2104.09864), halves layout, to x (B, T, H, head_dim).
+
+    `cos` and `sin` are half as wide as the part of each head that is rotated.
+    """
+    a, b, rest = x.split((cos.shape[-1], cos.shape[-1], x.shape[-1] - 2 * cos.shape[-1]), -1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
 
 
 class Past(Protocol):
@@ -48,15 +47,15 @@ class NoPast:
 
 
 class Layer:
-    """One decoder layer with fused query/key/value and gate/up projections."""
+    """One decoder layer; projections that share their input are computed as one."""
 
     def __init__(self, index: int, weights: Weights) -> None:
         def fused(*names: str) -> Linear:
             return weights.linear([f"layers.{index}.{name}" for name in names])
 
         self.config = weights.config
-        self.norm1 = weights.vector(f"layers.{index}.input_layernorm.weight")
-        self.norm2 = weights.vector(f"layers.{index}.post_attention_layernorm.weight")
+        self.norm1 = norm_of(weights, f"layers.{index}.input_layernorm")
+        self.norm2 = norm_of(weights, f"layers.{index}.post_attention_layernorm")
         self.qk_norm: Tensor | None = None  # (H + G, head_dim)
         if self.config.qk_norm:
             query, key = (
@@ -66,31 +65,26 @@ class Layer:
             self.qk_norm = torch.cat([query.expand(heads, -1), key.expand(kv_heads, -1)])
         self.qkv = fused("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
         self.out = fused("self_attn.o_proj")
-        self.gate_up = fused("mlp.gate_proj", "mlp.up_proj")
-        self.down = fused("mlp.down_proj")
+        self.mlp = mlp_of(weights, index)
 
     def adapt(self, updates: Mapping[str, LowRank]) -> None:
         """Attach low-rank updates, keyed by projection (`self_attn.q_proj`, …)."""
-
-        def joined(*names: str) -> LowRank:
-            return LowRank.side_by_side([updates[n] for n in names])
-
-        self.qkv.update = joined("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        self.qkv.update = LowRank.side_by_side([updates[f"self_attn.{p}_proj"] for p in "qkv"])
         self.out.update = updates["self_attn.o_proj"]
-        self.gate_up.update = joined("mlp.gate_proj", "mlp.up_proj")
-        self.down.update = updates["mlp.down_proj"]
+        self.mlp.adapt(updates)
 
     def __call__(
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past, adapted: bool
     ) -> Tensor:
         """Map x (B, T, D) to (B, T, D); `mask` as `Transformer.run` lays it out."""
         c, (batch, num_tokens, _) = self.config, x.shape
-        h = self.qkv(rms_norm(x, self.norm1, c.norm_eps), adapted)
+        h = self.qkv(self.norm1(x), adapted)
         h = h.view(batch, num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
         qk = h[:, :, : c.num_heads + c.num_kv_heads]
         if self.qk_norm is not None:
             qk = rms_norm(qk, self.qk_norm, c.norm_eps)
-        qk = rotate(qk, cos, sin)
+        if c.rotary_dim:
+            qk = rotate(qk, cos, sin)
         q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
         v = h[:, :, c.num_heads + c.num_kv_heads :]
         keys, values = past.extend(k.transpose(1, 2), v.transpose(1, 2))  # (B, G, N, ·)
@@ -101,8 +95,7 @@ class Layer:
         a = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
         a = a.view(batch, c.num_kv_heads, group, num_tokens, c.head_dim).permute(0, 3, 1, 2, 4)
         x = x + self.out(a.reshape(batch, num_tokens, -1), adapted)
-        gate, up = self.gate_up(rms_norm(x, self.norm2, c.norm_eps), adapted).chunk(2, -1)
-        return x + self.down(F.silu(gate) * up, adapted)
+        return x + self.mlp(self.norm2(x), adapted)
 
 
 class Transformer:
@@ -111,13 +104,17 @@ class Transformer:
     def __init__(self, weights: Weights) -> None:
         self.config = config = weights.config
         self.layers = [Layer(i, weights) for i in range(config.num_layers)]
-        self.norm = weights.vector("norm.weight")
+        self.norm = norm_of(weights, "norm")
         self.head = weights.linear(["lm_head"])
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
-        self.device, self.dtype = self.norm.device, self.norm.dtype
-        half = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-        angles = torch.outer(torch.arange(config.max_positions), config.rope_theta**-half)
+        self.device, self.dtype = self.norm.weight.device, self.norm.weight.dtype
+        self._places: Tensor | None = None  # (positions, D): learned, added to what is embedded
+        if not config.rotary_dim:
+            self._places = weights.vector("embed_positions.weight")
+        half = torch.arange(0, config.rotary_dim, 2, dtype=torch.float32) / config.rotary_dim
+        places = torch.arange(config.max_positions) / config.rope_scale
+        angles = torch.outer(places, config.rope_theta**-half)
         self._cos = angles.cos().to(self.device, self.dtype)[:, None]  # (positions, 1, head_dim/2)
         self._sin = angles.sin().to(self.device, self.dtype)[:, None]
 
@@ -132,7 +129,8 @@ class Transformer:
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""
-        return self._embedding(ids)
+        x = self._embedding(ids)
+        return x if self.config.embedding_scale == 1.0 else x * self.config.embedding_scale
 
     @torch.inference_mode()
     def encode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
@@ -160,11 +158,30 @@ class Transformer:
         return self._behind(cache, x, positions, mask, adapted=True)
 
     @torch.inference_mode()
+    def in_blocks(self, ids: Tensor, cache: Cache, size: int) -> Tensor:
+        """Run token ids (T,) behind the cache; hidden states (T, D). Keeps nothing.
+
+        Each sees all blocks so far and all of its own, of `size` tokens from the first position.
+        """
+        known = cache.length
+        block = torch.arange(known + len(ids), device=self.device) // size
+        mask = block[None] <= block[known:, None]
+        return self._behind(cache, self.embed(ids), place_of(known, len(ids)), mask, adapted=False)
+
+    @torch.inference_mode()
     def whole(self, ids: Tensor) -> Tensor:
         """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
-        pasts = [NoPast()] * len(self.layers)
-        positions = place_of(0, len(ids))[None]
-        return self.run(self.embed(ids)[None], positions, None, pasts, adapted=False)[0]
+        return self.among(ids, place_of(0, len(ids)), [NoPast()] * len(self.layers))
+
+    @torch.inference_mode()
+    def among(self, ids: Tensor, places: Tensor, pasts: Sequence[Past]) -> Tensor:
+        """Run token ids (T,) that stand at `places` (T,) and see all their pasts hold; (T, D)."""
+        return self.run(self.embed(ids)[None], places[None], None, pasts, adapted=False)[0]
+
+    def turned(self, keys: Tensor, by: Tensor) -> Tensor:
+        """Move keys (B, G, T, head_dim) on by (T,) positions: rotary ones turn by an angle."""
+        cos, sin = self._cos[by.abs()], self._sin[by.abs()] * by.sign()[:, None, None]
+        return rotate(keys.transpose(1, 2), cos, sin).transpose(1, 2)
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
@@ -187,10 +204,12 @@ class Transformer:
             mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
             # As what is added to the scores: made once here, not in every layer.
             mask = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)
+        if self._places is not None:
+            x = x + self._places[positions]
         cos, sin = self._cos[positions], self._sin[positions]
         for layer, past in zip(self.layers, pasts, strict=True):
             x = layer(x, cos, sin, mask, past, adapted)
-        return rms_norm(x, self.norm, self.config.norm_eps)
+        return self.norm(x)
 
     def _behind(
         self, cache: Cache, x: Tensor, positions: Tensor, mask: Tensor | None, adapted: bool

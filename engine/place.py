@@ -10,7 +10,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from engine.catalogue import LocalModel, resolve_local
+from engine.catalogue import LocalModel, chosen_precision, resolve_local
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
 from engine.remotes import PREFIX, remote_of
@@ -102,7 +102,10 @@ def residence_of(model: str | None) -> Residence:
     else:
         local = resolve_local(model)
         argument, identity = str(local.path), identity_of(local)
-    parts = identity.protocol, identity.version, identity.hash, argument, Path(__file__).parent
+    parts = (
+        *(identity.protocol, identity.version, identity.hash, argument),
+        *(chosen_precision(), Path(__file__).parent),
+    )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])
     return Residence(argument, identity, Place(runtime_dir(), f"{name}-{key}"))

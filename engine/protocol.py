@@ -209,7 +209,7 @@ class Sight:
     span: int
     before: str  # of the text in front, what the window holds; of a rewrite, the whole prompt
     after: str
-    tokens: int  # of both
+    tokens: int  # of both; 0 if only a remote model knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from torch import Tensor
 from engine.canvas import Canvas
 
 
-def first_block(masked: Tensor, length: int | None) -> Tensor:
-    """Keep of the masked positions those of the leftmost block that has any. (L,) bool."""
+def first_block(masked: Tensor, length: int | None, offset: int = 0) -> Tensor:
+    """Keep of the masked positions those of the leftmost block that has any. (L,) bool.
+
+    `offset` positions of the first block lie in front of the canvas.
+    """
     if length is None or not bool(masked.any()):
         return masked
-    block = torch.arange(len(masked), device=masked.device) // length
+    block = (torch.arange(len(masked), device=masked.device) + offset) // length
     return masked & (block == block[masked][0])
 
 

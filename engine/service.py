@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from engine.config import EFFORTS, Decoding
+from engine.config import EFFORTS, Decoding, Precision
 from engine.control import Control
 from engine.edit import Editor
 from engine.editors import open_editor
@@ -138,7 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="diffill-engine", description=__doc__)
     parser.add_argument("--model", help="name in the catalogue or path of a GGUF file")
     parser.add_argument("--decoding", type=Decoding, choices=list(Decoding))
-    parser.add_argument("--precision", choices=("int8", "float32"), default="int8")
+    parser.add_argument("--precision", type=Precision, choices=list(Precision))
     args = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for our parent to handle

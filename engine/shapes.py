@@ -1,138 +1,201 @@
-"""How published checkpoints name the sizes and tensors of our one transformer. Torch-free.
-
-A shape is data: adding a family of a known shape adds no code. Tensors have "our" names, which are
-those of Qwen2 and Llama without `model.`, and "their" names, which are those of the files.
-"""
+"""The shapes that published checkpoints come in, as data. Torch-free."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
-
-from engine.config import ModelConfig
-from engine.errors import CheckpointError
-
-_SIZES = {
-    "num_layers": "num_hidden_layers",
-    "width": "hidden_size",
-    "num_heads": "num_attention_heads",
-    "num_kv_heads": "num_key_value_heads",
-    "head_dim": "head_dim",
-    "mlp_width": "intermediate_size",
-    "vocab_size": "vocab_size",
-    "rope_theta": "rope_theta",
-    "norm_eps": "rms_norm_eps",
-    "max_positions": "max_position_embeddings",
-}
-_NUMBERS = {field.name: float if field.type == "float" else int for field in fields(ModelConfig)}
+from engine.config import Activation
+from engine.shape import SIZES, Shape
 
 
 def _theirs(*ours: str) -> dict[str, str]:
     return {name: f"model.{name}" for name in ours}
 
 
-_LAYER = (
-    "input_layernorm.weight",
-    "post_attention_layernorm.weight",
-    *(f"self_attn.{p}_proj.weight" for p in "qkvo"),
-    *(f"mlp.{p}_proj.weight" for p in ("gate", "up", "down")),
-)
+_ATTENTION = tuple(f"self_attn.{p}_proj.weight" for p in "qkvo")
+_MLP = tuple(f"mlp.{p}_proj.weight" for p in ("gate", "up", "down"))
+_NORMS = ("input_layernorm.weight", "post_attention_layernorm.weight")
 _OUTER = _theirs("embed_tokens.weight", "norm.weight") | {"lm_head.weight": "lm_head.weight"}
-_LLAMA = _OUTER | _theirs(*(f"layers.{{}}.{part}" for part in _LAYER))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """One way of writing a checkpoint.
-
-    `sizes` maps fields of `ModelConfig` to keys of `config.json`, `fixed` gives the values that
-    some keys have where they are present, `tensors` maps our names to theirs, {} the layer.
-    """
-
-    sizes: Mapping[str, str]
-    fixed: Mapping[str, Any]
-    tensors: Mapping[str, str]
-
-    def config(self, data: Mapping[str, Any], *, tied: bool) -> ModelConfig:
-        """Read the sizes out of a `config.json`.
-
-        Raises:
-            CheckpointError: naming the key that is missing, of another type, or not supported.
-        """
-        # Files of transformers 5 keep what concerns rotary positions in a table of its own.
-        rotary = data.get("rope_parameters") or data.get("rope_scaling") or {}
-        if not isinstance(rotary, Mapping):
-            raise CheckpointError(f"config.json: its rope_parameters are {rotary!r}, not a table")
-        kind = rotary.get("rope_type", rotary.get("type", "default"))
-        if kind != "default":
-            raise CheckpointError(f"config.json: rotary positions of type {kind!r} are not known")
-        known = (
-            {"rope_theta": rotary["rope_theta"]} | dict(data) if "rope_theta" in rotary else data
-        )
-        for key, value in self.fixed.items():
-            if known.get(key, value) != value:
-                raise CheckpointError(
-                    f"config.json: {key} is {known[key]!r}, only {value!r} is supported"
-                )
-        found: dict[str, Any] = {field: known.get(key) for field, key in self.sizes.items()}
-        if found["num_kv_heads"] is None:
-            found["num_kv_heads"] = found["num_heads"]
-        if found.get("head_dim") is None and all(
-            type(found[name]) is int and found[name] > 0 for name in ("width", "num_heads")
-        ):
-            found["head_dim"] = found["width"] // found["num_heads"]
-        for field, value in found.items():
-            wanted, key = _NUMBERS[field], self.sizes.get(field, field)
-            if value is None:
-                raise CheckpointError(f"config.json: {key} is missing")
-            if isinstance(value, bool) or not isinstance(value, (int, wanted)) or not value > 0:
-                raise CheckpointError(f"config.json: {key} is {value!r}, not a number above 0")
-            found[field] = wanted(value)
-        qk_norm = "layers.{}.self_attn.q_norm.weight" in self.tensors
-        return ModelConfig(**found, tied_embedding=tied, qk_norm=qk_norm)
-
-    def names(self, config: ModelConfig) -> dict[str, str]:
-        """Return their name for each of our tensors."""
-        found: dict[str, str] = {}
-        for ours, theirs in self.tensors.items():
-            numbers = range(config.num_layers) if "{}" in ours else range(1)
-            found |= {ours.format(i): theirs.format(i) for i in numbers}
-        if config.tied_embedding:
-            found["lm_head.weight"] = found["embed_tokens.weight"]
-        return found
-
-
-def size_of(ours: str, config: ModelConfig) -> tuple[int, ...]:
-    """Return the size of one of our tensors."""
-    part, kind = ours.split(".")[-2:]
-    heads, kv_heads = (n * config.head_dim for n in (config.num_heads, config.num_kv_heads))
-    rows = {"q_proj": heads, "k_proj": kv_heads, "v_proj": kv_heads, "o_proj": config.width}
-    rows |= {"gate_proj": config.mlp_width, "up_proj": config.mlp_width, "down_proj": config.width}
-    if part in ("embed_tokens", "lm_head"):
-        return config.vocab_size, config.width
-    if part in ("q_norm", "k_norm"):
-        return (config.head_dim,)
-    if part not in rows:
-        return (config.width,)
-    columns = {"o_proj": heads, "down_proj": config.mlp_width}.get(part, config.width)
-    return (rows[part],) if kind == "bias" else (rows[part], columns)
+_QK_NORM = _theirs(*(f"layers.{{}}.self_attn.{p}_norm.weight" for p in "qk"))
+_LLAMA = _OUTER | _theirs(*(f"layers.{{}}.{part}" for part in (*_NORMS, *_ATTENTION, *_MLP)))
 
 
 LLAMA = Shape(
-    sizes=_SIZES,
     fixed={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
     tensors=_LLAMA,
 )
 QWEN2 = Shape(
-    sizes=_SIZES,
     fixed={"hidden_act": "silu", "use_sliding_window": False},
     tensors=_LLAMA | _theirs(*(f"layers.{{}}.self_attn.{p}_proj.bias" for p in "qkv")),
 )
 QWEN3 = Shape(
-    sizes=_SIZES,
     fixed={"hidden_act": "silu", "use_sliding_window": False, "attention_bias": False},
-    tensors=_LLAMA | _theirs(*(f"layers.{{}}.self_attn.{p}_norm.weight" for p in "qk")),
+    tensors=_LLAMA | _QK_NORM,
+)
+GEMMA = Shape(
+    given={"activation": Activation.GELU},
+    usual={"hidden_activation": "gelu_pytorch_tanh", "rope_theta": 10000.0},
+    # Its first files say "gelu", and mean the approximation.
+    fixed={"hidden_activation": ("gelu_pytorch_tanh", None), "attention_bias": False},
+    tensors=_LLAMA,
+    norms_less_one=True,
+    scales_embedding=True,
+)
+STARCODER2 = Shape(
+    sizes=SIZES | {"norm_eps": "norm_epsilon"},
+    given={"activation": Activation.GELU, "gated": False, "layer_norm": True},
+    usual={"sliding_window": None, "rope_theta": 10000.0, "norm_epsilon": 1e-5},
+    fixed={"hidden_act": "gelu_pytorch_tanh", "use_bias": True},
+    tensors={
+        ours.format("{}", kind=kind): theirs.format("{}", kind=kind)
+        for kind in ("weight", "bias")
+        for ours, theirs in (
+            _theirs("norm.{kind}")
+            | _theirs(
+                *(
+                    f"layers.{{}}.{part.removesuffix('weight')}{{kind}}"
+                    for part in (*_NORMS, *_ATTENTION)
+                )
+            )
+            | {
+                "layers.{}.mlp.up_proj.{kind}": "model.layers.{}.mlp.c_fc.{kind}",
+                "layers.{}.mlp.down_proj.{kind}": "model.layers.{}.mlp.c_proj.{kind}",
+            }
+        ).items()
+    }
+    | _OUTER,
+)
+_GPT2_PARTS = {
+    "input_layernorm": "ln_1",
+    "post_attention_layernorm": "ln_2",
+    **{f"self_attn.{p}_proj": "attn.c_attn" for p in "qkv"},
+    "self_attn.o_proj": "attn.c_proj",
+    "mlp.up_proj": "mlp.c_fc",
+    "mlp.down_proj": "mlp.c_proj",
+}
+GPT2 = Shape(
+    sizes={
+        "num_layers": "n_layer",
+        "width": "n_embd",
+        "num_heads": "n_head",
+        "num_kv_heads": "n_head",
+        "mlp_width": "n_inner",
+        "vocab_size": "vocab_size",
+        "norm_eps": "layer_norm_epsilon",
+        "max_positions": "n_positions",
+    },
+    given={
+        "activation": Activation.GELU,
+        "gated": False,
+        "layer_norm": True,
+        "rotary_share": 0.0,
+        "rope_theta": 1.0,
+    },
+    usual={"layer_norm_epsilon": 1e-5},
+    fixed={
+        "activation_function": "gelu_new",
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+        "add_cross_attention": False,
+    },
+    tensors={
+        "embed_tokens.weight": "transformer.wte.weight",
+        "embed_positions.weight": "transformer.wpe.weight",
+        "norm.weight": "transformer.ln_f.weight",
+        "norm.bias": "transformer.ln_f.bias",
+        "lm_head.weight": "lm_head.weight",
+        **{
+            f"layers.{{}}.{ours}.{kind}": f"transformer.h.{{}}.{theirs}.{kind}"
+            for ours, theirs in _GPT2_PARTS.items()
+            for kind in ("weight", "bias")
+        },
+    },
+    stacked=frozenset(f"transformer.h.{{}}.attn.c_attn.{kind}" for kind in ("weight", "bias")),
+    transposed=True,
+)
+_EXPERT = _theirs(
+    *(f"layers.{{}}.mlp.experts.{{e}}.{p}_proj.weight" for p in ("gate", "up", "down"))
+)
+LLADA_MOE = Shape(
+    sizes=SIZES | {"mlp_width": "expert_intermediate_size"},
+    experts={
+        "count": "num_experts",
+        "per_token": "num_experts_per_tok",
+        "width": "expert_intermediate_size",
+        "normalised": "norm_topk_prob",
+    },
+    fixed={
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "qk_layernorm": True,
+        "clip_qkv": None,
+        "shared_expert_intermediate_size": (None, 0, -1),
+        "routed_scaling_factor": (None, 1, 1.0),
+        "partial_rotary_factor": (1, 1.0, None),
+    },
+    tensors=_OUTER
+    | _theirs(*(f"layers.{{}}.{part}" for part in (*_NORMS, *_ATTENTION, "mlp.gate.weight")))
+    | _QK_NORM
+    | _EXPERT,
+)
+QWEN3_MOE = Shape(
+    experts={
+        "count": "num_experts",
+        "per_token": "num_experts_per_tok",
+        "width": "moe_intermediate_size",
+        "normalised": "norm_topk_prob",
+    },
+    fixed={
+        "hidden_act": "silu",
+        "use_sliding_window": False,
+        "attention_bias": False,
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": ([], None),
+    },
+    tensors=LLADA_MOE.tensors,
+)
+_LLADA2 = "model.layers.{}.attention."
+LLADA2 = Shape(
+    sizes=SIZES | {"rotary_share": "partial_rotary_factor"},
+    experts={
+        "count": "num_experts",
+        "per_token": "num_experts_per_tok",
+        "width": "moe_intermediate_size",
+        "shared_width": "moe_intermediate_size",
+        "first": "first_k_dense_replace",
+        "groups": "n_group",
+        "top_groups": "topk_group",
+        "scale": "routed_scaling_factor",
+        "sigmoid": "score_function",
+        "normalised": "norm_topk_prob",
+        "has_bias": "moe_router_enable_expert_bias",
+    },
+    usual={
+        "score_function": "sigmoid",
+        "norm_topk_prob": True,
+        "moe_router_enable_expert_bias": True,
+        "num_shared_experts": 1,
+        "partial_rotary_factor": 0.5,
+    },
+    fixed={
+        "hidden_act": "silu",
+        "score_function": "sigmoid",
+        "use_bias": False,
+        "use_qkv_bias": False,
+        "use_qk_norm": True,
+        "norm_head": False,
+    },
+    tensors=_OUTER
+    | {"embed_tokens.weight": "model.word_embeddings.weight"}
+    | _theirs(*(f"layers.{{}}.{part}" for part in (*_NORMS, *_MLP)))
+    | _theirs("layers.{}.mlp.gate.weight", "layers.{}.mlp.gate.expert_bias")
+    | _theirs(*(f"layers.{{}}.mlp.shared_experts.{p}_proj.weight" for p in ("gate", "up", "down")))
+    | _EXPERT
+    | {f"layers.{{}}.self_attn.{p}_proj.weight": _LLADA2 + "query_key_value.weight" for p in "qkv"}
+    | {
+        "layers.{}.self_attn.o_proj.weight": _LLADA2 + "dense.weight",
+        "layers.{}.self_attn.q_norm.weight": _LLADA2 + "query_layernorm.weight",
+        "layers.{}.self_attn.k_norm.weight": _LLADA2 + "key_layernorm.weight",
+    },
+    stacked=frozenset({_LLADA2 + "query_key_value.weight"}),
 )
 _BLOCK = "model.transformer.blocks.{}."
 LLADA = Shape(

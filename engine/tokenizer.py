@@ -8,6 +8,7 @@ a user's combining marks must come back as they were.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -128,6 +129,12 @@ class Tokenizer:
         if name not in self._special:
             raise CheckpointError(f"the tokenizer has no special token {name}")
         return self._special[name]
+
+    def parts(self, template: str) -> list[int | str]:
+        """Split a text of ours into the special tokens it names and what is between them."""
+        names = sorted(self._special, key=len, reverse=True)
+        pieces = re.split("(" + "|".join(map(re.escape, names)) + ")", template)
+        return [self._special.get(piece, piece) for piece in pieces if piece]
 
     def ordinary(self) -> list[int]:
         """Return the ids of all tokens that are text."""

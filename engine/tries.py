@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.config import EffortConfig
 from engine.control import Control
+from engine.holes import Holes
 from engine.stopping import HoleShape
 
 
@@ -27,6 +28,29 @@ class FillsHoles(Protocol):
         self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
     ) -> Iterator[Draft]:
         """Yield drafts of the hole, the likeliest first."""
+        ...
+
+
+@runtime_checkable
+class FillsTogether(Protocol):
+    """A model that fills several holes of a text at once."""
+
+    def lengths(
+        self, holes: Holes, effort: EffortConfig, max_tokens: int, control: Control
+    ) -> list[tuple[int, ...]]:
+        """Return for each try how long the holes' canvases are at first, in tokens."""
+        ...
+
+    def fill(
+        self,
+        holes: Holes,
+        lengths: Sequence[int],
+        effort: EffortConfig,
+        max_tokens: int,
+        control: Control,
+        spans: Sequence[int],
+    ) -> list[Draft]:
+        """Return a draft for each hole; `spans` are their numbers in the request."""
         ...
 
 

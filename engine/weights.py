@@ -19,9 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config import ModelConfig
+from engine.config import ModelConfig, Precision
 from engine.errors import CheckpointError
-from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear
+from engine.four_bit import Int4Linear, group_of
+from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear, SplitLinear
 from engine.tokenizer import Vocabulary
 
 FORMAT = 1  # of the packed folder; a change makes every folder stale
@@ -49,7 +50,7 @@ class Weights(Protocol):
         ...
 
     def vector(self, name: str) -> Tensor:
-        """Return a norm's weight."""
+        """Return what is kept as it is: the weight of a norm, a bias, a router."""
         ...
 
     def embedding(self) -> Embedding:
@@ -72,7 +73,7 @@ class FloatWeights:
         return FloatLinear(weight, torch.cat(biases) if biases else None)
 
     def vector(self, name: str) -> Tensor:
-        """Return a norm's weight."""
+        """Return what is kept as it is: the weight of a norm, a bias, a router."""
         return self._tensors[name].to(self._dtype)
 
     def embedding(self) -> Embedding:
@@ -81,17 +82,60 @@ class FloatWeights:
         return lambda ids: F.embedding(ids, weight).to(dtype)
 
 
+class StoredWeights(FloatWeights):
+    """Parameters that stay where they are if they have the type: in the mapped file."""
+
+    def linear(self, names: Sequence[str]) -> Linear:
+        """Return a float layer."""
+        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
+        return SplitLinear(
+            [self.vector(f"{n}.weight") for n in names], torch.cat(biases) if biases else None
+        )
+
+    def embedding(self) -> Embedding:
+        """Return a look-up in the matrix itself."""
+        weight = self.vector(f"{_embedding_name(self.config)}.weight")
+        return lambda ids: F.embedding(ids, weight)
+
+
 class QuantizedWeights(FloatWeights):
     """Parameters whose matrices become int8 as each layer is built; all else is float32."""
 
     def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(config, tensors, torch.float32)
 
-    def linear(self, names: Sequence[str]) -> Int8Linear:
+    def linear(self, names: Sequence[str]) -> Linear:
         """Return an int8 layer."""
         weight = Int8Weight.stacked([Int8Weight.of(self.vector(f"{n}.weight")) for n in names])
         biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
         return Int8Linear(weight, torch.cat(biases) if biases else None)
+
+
+class FourBitWeights(QuantizedWeights):
+    """Parameters whose matrices become 4-bit numbers, the output's and odd-sized ones int8."""
+
+    def linear(self, names: Sequence[str]) -> Linear:
+        """Return a 4-bit layer where there can be one."""
+        tensors = [self._tensors[f"{n}.weight"] for n in names]
+        group = group_of(sum(len(t) for t in tensors), tensors[0].shape[1])
+        if group is None or "lm_head" in names:
+            return super().linear(names)
+        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
+        weight = torch.cat([t.float() for t in tensors])
+        return Int4Linear(weight, group, torch.cat(biases) if biases else None)
+
+
+def weights_of(config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision) -> Weights:
+    """Return what a model is built from; nothing is read before a layer asks for it."""
+    match precision:
+        case Precision.FLOAT32:
+            return FloatWeights(config, tensors, torch.float32)
+        case Precision.BFLOAT16:
+            return StoredWeights(config, tensors, torch.bfloat16)
+        case Precision.INT8:
+            return QuantizedWeights(config, tensors)
+        case Precision.INT4:
+            return FourBitWeights(config, tensors)
 
 
 class PackedWeights:
@@ -125,7 +169,7 @@ class PackedWeights:
             return Int8Linear(weight, torch.cat(biases) if biases else None)
 
     def vector(self, name: str) -> Tensor:
-        """Return a norm's weight."""
+        """Return what is kept as it is: the weight of a norm, a bias, a router."""
         return self._file.get_tensor(name)
 
     def embedding(self) -> Embedding:

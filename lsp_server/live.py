@@ -11,8 +11,8 @@ it asks for by a command or by resolving a code action, the notification `diffil
      "draft": int,          the draft this is a step of; a refused one is followed by another
      "tokens": [{"text": str, "state": "masked" | "provisional" | "committed" | "revised",
                  "confidence": float}]}     0 to 1
-At most 20 a second are sent, the newest wins; the last one of each place is always sent. Then
-comes, exactly once, before the edit itself, `diffill/frameEnd`:
+Of each place at most 20 a second are sent, the newest wins, the last one always. Then comes,
+exactly once, before the edit itself, `diffill/frameEnd`:
     {"request": str, "uri": str, "outcome": "done" | "refused" | "cancelled" | "failed"}
 A command whose arguments are wrong or out of date has an error for an answer, and neither of them.
 Later errors are RequestCancelled, ContentModified (a place was edited meanwhile: "failed") and
@@ -78,7 +78,7 @@ class LiveView:
         self._spans: Sequence[Span] = ()
         self._loop = asyncio.get_running_loop()
         self._last_s = float("-inf")
-        self._waiting: Frame | None = None
+        self._waiting: dict[int, Frame] = {}  # the newest of each place: they may come in turn
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> LiveView:
@@ -101,9 +101,7 @@ class LiveView:
         """Send a frame, at once or when its time has come."""
         if not self.wanted:
             return
-        if self._waiting and self._waiting.span != frame.span:
-            self._flush()
-        self._waiting = frame
+        self._waiting[frame.span] = frame
         due_s = self._last_s + MIN_INTERVAL_S
         if self._loop.time() >= due_s:
             self._flush()
@@ -114,8 +112,12 @@ class LiveView:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        frame, self._waiting = self._waiting, None
-        if frame is None or frame.span >= len(self._spans):
+        waiting, self._waiting = self._waiting, {}
+        for frame in waiting.values():
+            self._show(frame)
+
+    def _show(self, frame: Frame) -> None:
+        if frame.span >= len(self._spans):
             return
         documents, snapshot = self._session.documents, self._snapshot
         try:

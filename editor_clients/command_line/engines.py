@@ -28,11 +28,16 @@ def ensure_model(model: str | None, screen: Screen) -> Path:
     if path := catalogue.find(model):
         return path
     from engine.fetch import fetch
+    from engine.hub import hub_id
+    from engine.hub_fetch import fetch_folder
 
     entry = catalogue.entry_of(model)
-    assert entry  # `find` has found a path, or refused it
     with screen.progress() as report:
-        return fetch(entry, report)
+        if entry:
+            return fetch(entry, report)
+        named = hub_id(catalogue.named(model))
+        assert named  # `find` has found a path, or refused it
+        return fetch_folder(named, report)
 
 
 def ready_model(model: str | None, screen: Screen) -> str:

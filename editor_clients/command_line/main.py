@@ -124,6 +124,12 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
 
             if args.action == "list":
                 return models.show_list(_screen(args))
+            if args.action in ("info", "check"):
+                from editor_clients.command_line import model_facts
+
+                if args.action == "info":
+                    return model_facts.info(args.name, _screen(args))
+                return model_facts.check(args.name, open_engine, _screen(args))
             act = {"pull": models.pull, "path": models.show_path, "remove": models.remove}
             return act[args.action](args.name, _screen(args))
         case "config":
@@ -143,7 +149,7 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             from editor_clients.command_line import evaluation
 
             options = argv[argv.index("eval") + 1 :]
-            return evaluation.run(options, [*args.cases, *args.held], args.model)
+            return evaluation.run(options, [*args.cases, *args.held, *args.edits], args.model)
         case "lsp":
             from lsp_server.main import run
 

@@ -9,21 +9,26 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
 from engine.catalogue import ModelEntry
+from engine.hub import fetched, folder_of, hub_id
 
 
 def show_list(screen: Screen) -> Exit:
-    """Print a table of the catalogue."""
+    """Print a table of the catalogue and of what was fetched from the hub."""
     rows = [("NAME", "SIZE", "LICENCE", "HERE")]
     for entry in catalogue.catalogue().models.values():
         here = "yes" if catalogue.find(entry.name) else "no"
         rows.append((entry.name, f"{entry.size / 1e6:.0f} MB", entry.licence, here))
+    for folder in fetched(catalogue.cache_dir()):
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        name = f"{folder.parent.name}/{folder.name}"
+        rows.append((name, f"{size / 1e6:.0f} MB", "see its card", "yes"))
     screen.out(table(list[tuple[str, ...]](rows)))
     return Exit.DONE
 
 
 def pull(name: str | None, screen: Screen) -> Exit:
     """Fetch a model unless it is here, and say where it is."""
-    path = ensure_model(_entry(name).name, screen)
+    path = ensure_model(name if name and hub_id(name) else _entry(name).name, screen)
     screen.out(f"{path}\n")
     return Exit.DONE
 
@@ -37,16 +42,23 @@ def show_path(name: str | None, screen: Screen) -> Exit:
 def remove(name: str | None, screen: Screen) -> Exit:
     """Delete a fetched model, and what is left of fetching it. Never touches a user's own file."""
     from engine.fetch import staging_dir
+    from engine.hub_fetch import staging_of
 
-    entry = _entry(name)
-    path = catalogue.cached_path(entry)
-    was_here = path.exists()
+    if name and (found := hub_id(name)):
+        path, staging = folder_of(found, catalogue.cache_dir()), staging_of(found)
+    else:
+        entry = _entry(name)
+        name, path, staging = entry.name, catalogue.cached_path(entry), staging_dir(entry)
+    was_here = path is not None and path.exists()
     try:
-        path.unlink(missing_ok=True)
-        shutil.rmtree(staging_dir(entry), ignore_errors=True)
+        if path and path.is_dir():
+            shutil.rmtree(path)
+        elif path:
+            path.unlink(missing_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise Stop(Exit.REFUSED, f"{path}: {error.strerror}") from error
-    screen.say(f"removed {path}" if was_here else f"{entry.name} was not here")
+    screen.say(f"removed {path}" if was_here else f"{name} was not here")
     return Exit.DONE
 
 

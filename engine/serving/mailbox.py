@@ -14,7 +14,7 @@ from engine.scheduler import Message
 
 MAX_BODY_BYTES = 16 << 20
 # More than these have not been read yet: the client is slow, and a frame is soon outdated.
-MAX_UNREAD_FRAMES = 8
+MAX_UNREAD_FRAMES = 64  # a step of an edit of 32 places may bring as many at once
 _LAST = frozenset({"result", "error"})
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.catalogue import resolve_local
 from engine.checkpoint import Checkpoint
 from engine.errors import ConfigError, EngineError
-from engine.family import InPlace
+from engine.family import Family
 from engine.model import Layer, Transformer
 from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
@@ -48,7 +48,7 @@ def _train(args: argparse.Namespace) -> int:
     train, held = (Corpus(args.corpus / f"{name}.jsonl") for name in ("train", "held"))
     local = resolve_local(args.model)
     family = local.entry.family
-    if isinstance(family, InPlace):
+    if not isinstance(family, Family):
         raise ConfigError(f"{local.entry.name} denoises by itself: there is no adapter to train")
     checkpoint = Checkpoint(local.path)
     tensors = _Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))

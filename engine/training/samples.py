@@ -110,10 +110,10 @@ class Sampler:
         if rng.random() < 0.15:  # a file just begun, or a hole far behind its definitions
             prefix_room = min(prefix_room, rng.randrange(8, 200))
         prefix = self._ids(before[-prefix_room * _MAX_CHARS_PER_TOKEN :])[-prefix_room:]
-        special, family = self.tokenizer.special, self.family
+        special, fim = self.tokenizer.special, self.family.fim
         return Sample(
-            [special(family.fim_prefix), *prefix, special(family.fim_suffix), *suffix],
-            special(family.fim_middle),
+            [special(fim.prefix), *prefix, special(fim.suffix), *suffix],
+            special(fim.middle),
             self._ids(inside),
             None if draft is None else self._ids(draft),
         )
@@ -123,9 +123,7 @@ class Sampler:
         bare = without_indentation(inside, common_indentation(inside)).strip("\n")
         if (pair := renamed(rng, bare)) is None:
             return None
-        prompt = rewrite_prompt(
-            self.tokenizer, self.family, before, pair.text, language, pair.instruction
-        )
+        prompt = rewrite_prompt(self.tokenizer, self.family, pair.text, language, pair.instruction)
         if len(prompt) > self.max_context:
             return None
         return Sample(

@@ -63,8 +63,8 @@ def prompt(tokenizer):
     from engine.catalogue import catalogue
 
     family = catalogue().default.family
-    context = Context(PREFIX, SUFFIX).tokens(tokenizer, family, 768, 256)
-    return [*context, tokenizer.special(family.fim_middle)]
+    context = Context(PREFIX, SUFFIX).tokens(tokenizer, family.fim, 768, 256)
+    return [*context, tokenizer.special(family.fim.middle)]
 
 
 @pytest.fixture(scope="module")

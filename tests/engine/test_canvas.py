@@ -93,3 +93,22 @@ def test_growth_keeps_committed_tokens_and_their_history():
     assert shown(after) == [5, None, 3, None, None, None]
     assert after.revisions.tolist() == [1, 0, 0, 0, 0, 0]
     assert after.void == VOID
+
+
+def test_several_holes_are_one_canvas():
+    holes = [canvas(1, None), canvas(None, None, 3), canvas(None)]
+    made = Canvas.joined(holes)
+    assert shown(made) == [1, None, None, None, 3, None]
+    assert (made.seams, made.lengths, len(made)) == ((2, 5), (2, 3, 1), 6)
+    assert [shown(part) for part in made.parts()] == [shown(hole) for hole in holes]
+    assert [part.lengths for part in made.parts()] == [(2,), (3,), (1,)]
+
+
+def test_a_void_ends_its_own_hole_alone():
+    made = Canvas.joined([canvas(1, None, None), canvas(None, 5, None)])
+    guess = torch.tensor([1, VOID, 7, VOID, 4, 8])
+    made = made.write(guess, at(6, 1, 5))
+    assert shown(made) == [1, VOID, VOID, None, 5, 8]
+    assert [part.has_end for part in made.parts()] == [True, False]
+    assert [part.text_ids() for part in made.parts()] == [[1], [5, 8]]
+    assert shown(made.write(guess, at(6, 3))) == [1, VOID, VOID, VOID, VOID, VOID]

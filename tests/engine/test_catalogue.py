@@ -5,6 +5,7 @@ import pytest
 
 from engine import catalogue
 from engine.errors import CheckpointError, ConfigError
+from engine.families import NAMED
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +59,13 @@ OURS = Path(catalogue.__file__).with_name("catalogue.toml").read_text("utf-8")
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("shift = 1", "shift = 1\nsift = 0", "family qwen2: unknown: sift"),
-        ("shift = 1", "", "family qwen2: missing: shift"),
-        ("shift = 1", "shift = 7", "family qwen2: shift is 7"),
-        ('layout = "fim"', "layout = 1", "layout is 1"),
+        ('licence = "', 'sift = 0\nlicence = "', "unknown: sift"),
+        ('licence = "Apache-2.0"', "", "missing: licence"),
         ("size = 491400064", 'size = "big"', "size is 'big'"),
         ("size = 491400064", "size = true", "size is True"),
         ('kind = "hub"', 'kind = "ftp"', "kind is 'ftp'"),
         ('repository = "', 'repo = "', "unknown: repo"),
-        ('family = "qwen2"', 'family = "gpt"', "family is 'gpt'"),
+        ('family = "qwen2.5-coder"', 'family = "gpt"', "family is 'gpt'"),
         ('default = "qwen2.5-coder-0.5b"', 'default = "x"', "default 'x'"),
         ('default = "', 'surprise = "', "the catalogue: unknown: surprise"),
         ("default =", "default", "not TOML"),
@@ -122,13 +121,13 @@ def test_another_model_gets_its_architectures_family(tmp_path):
     model = catalogue.resolve_local(str(path))
     assert model.path == path
     assert (model.entry.name, model.entry.sources) == ("mine", ())
-    assert model.entry.family == catalogue.catalogue().families["qwen2"]
+    assert model.entry.family == NAMED["qwen2.5-coder"].layout
 
 
 def test_an_unknown_architecture(tmp_path):
     path = tmp_path / "other.gguf"
     path.write_bytes(header("mamba"))
-    with pytest.raises(ConfigError, match="'mamba' model; known architectures: qwen2"):
+    with pytest.raises(CheckpointError, match="'mamba' model; the families are: dream,"):
         catalogue.resolve_local(str(path))
 
 

@@ -1,14 +1,21 @@
 import random
 
 import gguf
+import published
 import pytest
 import tiny
 import torch
 
+from engine import catalogue
 from engine.checkpoint import Checkpoint
+from engine.control import Control
 from engine.errors import CheckpointError, EngineError
+from engine.families import NAMED
+from engine.loading import load_editor, load_model
 from engine.model import Transformer
+from engine.protocol import EditRequest, Effort
 from engine.weights import FloatWeights
+from grammars.span import Span
 
 VOCAB = len(tiny.vocabulary(["Ġ Ġ"]).tokens)
 IDS = [3, 1, 4, 1, 5, 9, 2, 6]
@@ -155,3 +162,41 @@ def test_a_size_of_nothing_is_named(model, tmp_path, field):
     path.write_bytes(data[:at] + bytes(4) + data[at + 4 :])
     with pytest.raises(CheckpointError, match=rf"field '{field}' is 0, not a number above 0"):
         Checkpoint(path)
+
+
+DIFFUSION = ("<|endoftext|>", "<|beginoftext|>", "<|startoftext|>", "<|mask|>", "<|mdm_mask|>")
+
+
+@pytest.mark.parametrize(("architecture", "base"), [("dream", "qwen2"), ("llada", "llama")])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_conversions_of_diffusion_models_fill_in_place(
+    reference, tmp_path, monkeypatch, close, architecture, base, precision
+):
+    model = reference(base, vocab_size=len(tiny.vocabulary(["Ġ Ġ"], DIFFUSION).tokens))
+    path = tmp_path / f"{architecture}-8b-q8_0.gguf"
+    tiny.write_gguf(path, model, architecture=architecture, special=DIFFUSION)
+    monkeypatch.setenv("DIFFILL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DIFFILL_PRECISION", precision)
+    local = catalogue.resolve_local(str(path))
+    assert local.entry.family == NAMED[architecture].layout
+    loaded, _ = load_model(local, lambda message, share: None, None)
+    ids = [5, 80, 3, 17, 42]
+    got = loaded.logits(loaded.whole(torch.tensor(ids)))
+    expected = published.read_all(model, ids)
+    if precision == "float32":
+        close(got, expected)
+    else:
+        assert torch.cosine_similarity(got, expected, dim=-1).median() > 0.98
+    editor = load_editor(str(path), lambda message, share: None)
+    text = "def f(x):\n    return \n"
+    hole = Span(len(text) - 1, len(text) - 1)
+    result = editor.edit(
+        EditRequest(text=text, spans=(hole,), effort=Effort.QUICK, max_tokens=8), Control()
+    )
+    assert result.stats.forward_calls > 0
+
+
+def test_a_conversions_name_tells_its_family(reference, tmp_path):
+    path = tmp_path / "DreamOn-v0-7B.Q4_K_M.gguf"
+    tiny.write_gguf(path, reference(), architecture="dream")
+    assert catalogue.resolve_local(str(path)).entry.family == NAMED["dreamon"].layout

@@ -13,7 +13,7 @@ SUFFIX = tiny.tokenizer().special("<|fim_suffix|>")
 
 def cut(prefix, suffix, max_prefix, max_suffix):
     """The prefix and suffix that are left; a token is a byte here."""
-    ids = Context(prefix, suffix).tokens(tiny.tokenizer(), tiny.FAMILY, max_prefix, max_suffix)
+    ids = Context(prefix, suffix).tokens(tiny.tokenizer(), tiny.FAMILY.fim, max_prefix, max_suffix)
     assert ids[0] == PREFIX
     middle = ids.index(SUFFIX)
     assert ids.count(PREFIX) == ids.count(SUFFIX) == 1
@@ -99,7 +99,7 @@ def test_a_growing_text_seldom_moves_its_window():
 def repository_of(excerpts, path="/home/me/shop/total.py", limit=1000):
     """What is put in front, as text; a token is a byte here."""
     tokenizer = tiny.tokenizer()
-    ids = repository(tokenizer, tiny.FAMILY, excerpts, path, limit)
+    ids = repository(tokenizer, tiny.FAMILY.fim, excerpts, path, limit)
     named = {tokenizer.special(name): name for name in ("<|repo_name|>", "<|file_sep|>")}
     return "".join(named[i] if i in named else tokenizer.decode([i]) for i in ids), len(ids)
 
@@ -128,5 +128,5 @@ def test_what_does_not_fit_is_cut_at_a_line_or_left_out():
 
 def test_without_excerpts_nothing_is_added():
     assert repository_of([]) == ("", 0)
-    family = replace(tiny.FAMILY, file_sep="", repo_name="")
-    assert repository(tiny.tokenizer(), family, [A], "x.py", 100) == []
+    fim = replace(tiny.FAMILY.fim, file_sep=None, repo_name=None)
+    assert repository(tiny.tokenizer(), fim, [A], "x.py", 100) == []

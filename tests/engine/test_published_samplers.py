@@ -1,19 +1,29 @@
 """Our loop against the published ones, written here plainly, on transformers' own classes."""
 
+import itertools
+
 import published
 import pytest
 import torch
 
-from engine.config import DenoiseConfig, Pacing, Scoring
+from engine.canvas import Canvas
+from engine.config import EFFORTS, Decoding, DenoiseConfig, Pacing, Scoring
+from engine.control import Control
 from engine.denoise import denoise
-from engine.families import FAMILIES, family_of
+from engine.families import FAMILIES
+from engine.family import Blocks, InPlace
+from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
-from engine.in_place import InPlaceFiller
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
+from engine.protocol import Effort
+from engine.recognition import family_of
+from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights
 
-IN_PLACE = {f.name: f.in_place for f in FAMILIES if f.in_place}
+IN_BLOCKS = {f.name: f.layout for f in FAMILIES if isinstance(f.layout, Blocks)}
+IN_PLACE = {f.name: f.layout for f in FAMILIES if isinstance(f.layout, InPlace)}
 BEFORE = [published.IDS["<|endoftext|>"], 70, 71, 72, 32, 33]
 AFTER = [40, 41, 90, 91]
 
@@ -21,17 +31,20 @@ AFTER = [40, 41, 90, 91]
 def opened(tmp_path, family, seed):
     kind = published.FORMS[family][0]
     base = published.reference(kind, seed=seed)
-    files = CheckpointFolder(
-        path := published.write(tmp_path, family, base), found := family_of(path)
-    )
+    return base, loaded(published.write(tmp_path, family, base))
+
+
+def loaded(path):
+    files = CheckpointFolder(path, family := family_of(path))
     model = Transformer(FloatWeights(files.config, files))
-    return base, InPlaceFiller(model, Tokenizer(files.vocabulary()), found.in_place)
+    tokenizer, contexts = Tokenizer(files.vocabulary()), PrefixCache(model)
+    return filler_of(model, tokenizer, family.layout, Decoding.SEQUENTIAL, contexts)
 
 
 def trace(filler, length, config):
     """The hole's tokens after every pass, None where it is masked."""
-    canvas = filler.blank(length)
-    steps = denoise(filler.denoiser(BEFORE, AFTER), canvas, config)
+    canvas = filler.blank([length])
+    steps = denoise(filler.denoiser([BEFORE, AFTER]), canvas, config)
     return [
         [
             None if masked else token
@@ -50,8 +63,6 @@ def predictions(base, family, x, mask):
     text = torch.zeros(logits.shape[1], dtype=torch.bool)
     text[: len(published.WORDS)] = True
     text[mask] = False
-    if end := IN_PLACE[family].end:
-        text[published.IDS[end]] = True
     return logits.masked_fill(~text, -torch.inf)
 
 
@@ -100,7 +111,9 @@ def llada(base, family, length, steps, block_length, mask):
     return states
 
 
-@pytest.mark.parametrize("family", [f for f, place in IN_PLACE.items() if place.end is None])
+@pytest.mark.parametrize(
+    "family", [f for f, place in IN_PLACE.items() if place.end is None and not place.resize]
+)
 @pytest.mark.parametrize(
     ("alg", "scoring"),
     [
@@ -127,8 +140,149 @@ def test_the_sampler_of_llada(tmp_path, family):
     ):
         base, filler = opened(tmp_path / str(seed), family, seed)
         config = DenoiseConfig(pacing=Pacing.EVEN, steps=steps, block_length=block, max_revisions=0)
+        filler._barred[filler._end] = True  # behind an end ours has nothing more to predict
         expected = llada(base, family, length, steps, block, filler.mask)
         assert expected[-1].count(None) == 0
-        # Behind a hole's end ours has nothing to predict any more; these seeds predict no end.
-        assert published.IDS[IN_PLACE[family].end] not in expected[-1]
         assert trace(filler, length, config) == expected
+
+
+def dreamon(base, start, limit, alg):
+    """DreamOn's `_sample` at temperature 0, one token a step: the hole after each of its steps."""
+    mask, expand = published.IDS["<|mask|>"], published.IDS["<|expand|>"]
+    delete = published.IDS["<|endoftext|>"]
+    after = [*AFTER, delete]
+    x = [*BEFORE, *[mask] * start, *after]
+    everything = len(BEFORE) + limit + len(after)
+    budget = 2 * limit
+    states = []
+    while mask in x:
+        logits = base(torch.tensor([x]), attention_mask=torch.zeros(1, 1, len(x), len(x))).logits[0]
+        logits = torch.cat([logits[:1], logits[:-1]])
+        known = [*range(len(published.WORDS)), expand, delete]
+        barred = torch.full_like(logits, -torch.inf)
+        barred[:, known] = 0
+        logits = logits + barred
+        if len(x) == everything or not budget:
+            logits[:, expand] -= 1e9
+        places = [i for i, token in enumerate(x) if token == mask]
+        probabilities = logits[places].softmax(-1)
+        confidence, guess = probabilities.max(-1)
+        if alg == "entropy":
+            confidence = (probabilities * (probabilities + 1e-10).log()).sum(-1)
+        best = int(confidence.argmax())
+        token = int(guess[best])
+        at = places[best]
+        if token == expand:
+            x[at : at + 1] = [mask, mask]
+            budget -= 1
+        elif token == delete:
+            del x[at]
+        else:
+            x[at] = token
+        states.append([None if t == mask else t for t in x[len(BEFORE) : -len(after)]])
+    return states
+
+
+def eager(base, names, by):
+    """Make a model answer with some tokens more often."""
+    head = base.lm_head.weight
+    with torch.no_grad():
+        for name in names:
+            head[published.IDS[name]] *= by
+    return base
+
+
+@pytest.mark.parametrize(
+    "resizes", [["<|expand|>"], ["<|endoftext|>"], ["<|expand|>", "<|endoftext|>"]]
+)
+def test_the_sampler_of_dreamon(tmp_path, resizes):
+    grown = shrunk = 0
+    for seed, (start, limit) in enumerate(
+        [(1, 1), (4, 12), (8, 8), (6, 30), (2, 9), (5, 20), (3, 16)]
+    ):
+        base = eager(published.reference("qwen2", seed=seed), resizes, 6)
+        path = published.write(tmp_path / str(seed), "dreamon", base)
+        filler = loaded(path)
+        after = [*AFTER, published.IDS["<|endoftext|>"]]
+        steps = filler.steps(
+            filler.denoiser([BEFORE, after]), Canvas.blank(start, filler.mask), limit
+        )
+        got = [
+            [None if m else t for t, m in zip(s.canvas.ids.tolist(), s.canvas.masked, strict=True)]
+            for s in steps
+        ]
+        expected = dreamon(base, start, limit, "entropy")
+        assert got == expected
+        assert None not in got[-1]
+        grown += max(map(len, got)) > start
+        shrunk += any(len(b) < len(a) for a, b in itertools.pairwise(got))
+    assert grown or "<|expand|>" not in resizes
+    assert shrunk or "<|endoftext|>" not in resizes
+
+
+def test_dreamon_finds_the_length_itself(tmp_path):
+    base = eager(published.reference("qwen2", seed=3), ["<|expand|>"], 6)
+    filler = loaded(published.write(tmp_path, "dreamon", base))
+    shape = HoleShape("def f(x):\n    return ", "\n", single_line=True)
+    frames = []
+    control = Control(on_frame=frames.append)
+    drafts = list(filler.tries(shape, EFFORTS[Effort.QUICK], 12, 0, control))
+    assert len(drafts) == 2  # from 4 masks, and from 12, the most there may be
+    assert control.forward_calls == control.steps == len(frames)
+    assert max(len(frame.tokens) for frame in frames) == 12
+
+
+def in_blocks(base, family, prompt, tokens, steps, threshold, filler):
+    """Block diffusion as SDAR, LLaDA2 and Stable-DiffCoder publish it, at temperature 0.
+
+    Those over the threshold, or else as many as the step is due; without a threshold these alone.
+    Fast-dLLM v2: shifted, part by part, at least the surest one.
+    """
+    layout = IN_BLOCKS[family]
+    size, mask = layout.block, filler.mask
+    total = -(-(len(prompt) + tokens) // size) * size
+    x = [*prompt, *[mask] * (total - len(prompt))]
+    known = range(len(published.WORDS))
+    for start in range(len(prompt) // size * size, total, size):
+        for part in range(start, start + size, layout.part or size):
+            places = range(part, part + (layout.part or size))
+            due = sum(x[p] == mask for p in places)
+            for i in range(steps):
+                masked = [p for p in places if x[p] == mask]
+                if not masked:
+                    break
+                logits = published.read_in_blocks(base, x[: start + size], size)
+                if layout.shift:
+                    logits = torch.cat([logits[:1], logits[:-1]])
+                barred = torch.full_like(logits, -torch.inf)
+                barred[:, [t for t in known if t != mask]] = 0
+                sureness, guess = (logits + barred).softmax(-1).max(-1)
+                masked.sort(key=lambda p: -sureness[p])
+                count = due // steps + (i < due % steps)
+                if threshold:
+                    count = max(1, sum(float(sureness[p]) >= threshold for p in masked))
+                for p in masked[:count]:
+                    x[p] = int(guess[p])
+    return x[len(prompt) :]
+
+
+@pytest.mark.parametrize("family", IN_BLOCKS)
+def test_the_sampler_in_blocks(tmp_path, family):
+    kind, size = published.FORMS[family][0], IN_BLOCKS[family].block
+    for seed, (length, tokens, steps, threshold) in enumerate(
+        [(7, 9, 64, 0.05), (8, 5, 64, 0.9), (3 * size, size, 2, None), (1, 2 * size, 3, None)]
+    ):
+        base = published.reference(kind, seed=seed)
+        filler = loaded(published.write(tmp_path / str(seed), family, base))
+        filler._barred[filler.ends] = True  # behind an end ours has nothing more to predict
+        prompt = [(31 * i + seed) % 256 for i in range(length)]
+        config = DenoiseConfig(
+            pacing=Pacing.THRESHOLD if threshold else Pacing.EVEN,
+            steps=steps,
+            max_revisions=0,
+            commit_threshold=threshold or 0.9,
+        )
+        blocks = filler.blocks(prompt, tokens, config, Control())
+        got = [token for step in blocks for token in step.canvas.ids.tolist()]
+        expected = in_blocks(base, family, prompt, tokens, steps, threshold, filler)
+        assert got == expected

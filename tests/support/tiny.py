@@ -5,14 +5,14 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from engine.catalogue import catalogue
 from engine.config import ModelConfig
+from engine.families import NAMED
 from engine.model import Transformer
 from engine.tokenizer import Tokenizer, Vocabulary
 from engine.weights import PROJECTIONS, FloatWeights
 
-FAMILY = catalogue().families["qwen2"]
-SPECIAL = tuple(sorted({*FAMILY.ends, FAMILY.chat_start}))
+FAMILY = NAMED["qwen2.5-coder"].layout
+SPECIAL = tuple(sorted({*FAMILY.ends, "<|im_start|>"}))
 ARCHITECTURES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -26,9 +26,9 @@ def byte_characters():
     return [chr(byte if byte in plain else next(others)) for byte in range(256)]
 
 
-def vocabulary(merges=()):
-    tokens = [*byte_characters(), *(merge.replace(" ", "") for merge in merges), *SPECIAL]
-    return Vocabulary(tokens, list(merges), {name: tokens.index(name) for name in SPECIAL})
+def vocabulary(merges=(), special=SPECIAL):
+    tokens = [*byte_characters(), *(merge.replace(" ", "") for merge in merges), *special]
+    return Vocabulary(tokens, list(merges), {name: tokens.index(name) for name in special})
 
 
 def tokenizer():
@@ -127,11 +127,11 @@ def merged(model, tensors, scale=2.0):
     return copy
 
 
-def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=()):
+def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=(), special=SPECIAL):
     """Write a model as llama.cpp's converter does; the last `padding` tokens are unused rows."""
     kind = architecture or model.config.model_type
     config = config_of(model)
-    words = vocabulary(["Ġ Ġ"])
+    words = vocabulary(["Ġ Ġ"], special)
     writer = gguf.GGUFWriter(path, kind)
     writer.add_context_length(config.max_positions)
     writer.add_embedding_length(config.width)

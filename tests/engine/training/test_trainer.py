@@ -219,7 +219,7 @@ def test_samples_depend_on_seed_and_number_alone_and_fit(sampler):
 
 def test_some_rewrites_are_in_the_chat_layout(sampler):
     wide = dataclasses.replace(sampler, max_context=4000)
-    middle = wide.tokenizer.special(tiny.FAMILY.fim_middle)
+    middle = wide.tokenizer.special(tiny.FAMILY.fim.middle)
     chats = [s for s in map(wide.draw, range(300)) if s.sentinel != middle]
     assert chats
     for chat in chats:

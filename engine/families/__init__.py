@@ -1,0 +1,16 @@
+"""The open models that run besides the default one: one entry a family. Torch-free.
+
+A family is told by `config.json` or a GGUF file's architecture; where that leaves several, the
+folder's or file's name decides. Sizes are the published ones (from the models' own `config.json`,
+or their base's), for memory figures and dry runs; where they are not known to us, there are none.
+"""
+
+from engine.families.autoregressive import AUTOREGRESSIVE
+from engine.families.entry import OpenFamily, Published
+from engine.families.in_blocks import IN_BLOCKS
+from engine.families.in_place import IN_PLACE
+
+FAMILIES = (*IN_PLACE, *IN_BLOCKS, *AUTOREGRESSIVE)
+NAMED = {family.name: family for family in FAMILIES}
+
+__all__ = ["FAMILIES", "NAMED", "OpenFamily", "Published"]

@@ -1,0 +1,45 @@
+"""Linear layers whose weights are 4-bit numbers with a scale and an offset for each group."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.linear import LowRank
+
+_GROUPS = (64, 32)  # inputs that share a scale, the larger where it divides them
+_ROWS = 16  # what the kernel wants the outputs to be a multiple of
+_TINY = 1e-12
+
+
+def group_of(rows: int, inputs: int) -> int | None:
+    """Return how many inputs share a scale; None for a matrix that the kernel does not take."""
+    return next((g for g in _GROUPS if inputs % g == 0 and rows % _ROWS == 0), None)
+
+
+class Int4Linear:
+    """y = x W^T + b, where W is unpacked as it is multiplied; x stays in floating point."""
+
+    def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
+        rows, inputs = weight.shape
+        grouped = weight.float().view(rows, inputs // group, group)
+        low, high = grouped.aminmax(dim=-1, keepdim=True)
+        scale = ((high - low) / 15).clamp_min(_TINY)
+        values = ((grouped - low) / scale).round().clamp(0, 15).to(torch.int32)
+        offsets = torch.cat([scale, low + 8 * scale], -1)  # the kernel multiplies value - 8
+        self._group, self._offsets = group, offsets.transpose(0, 1).contiguous()
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
+            values.view(rows, inputs), 1
+        )
+        self.bias = bias
+        self.update: LowRank | None = None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (..., I) to (..., O), with the update if `adapted`."""
+        flat = x.reshape(-1, x.shape[-1])
+        y = torch.ops.aten._weight_int4pack_mm_for_cpu(
+            flat, self._packed, self._group, self._offsets
+        ).view(*x.shape[:-1], -1)
+        if self.bias is not None:
+            y = y + self.bias
+        return y + self.update(x) if adapted and self.update else y
