@@ -164,6 +164,9 @@ async def connections():
             typist = Typist(client, Path(folder), "python")
             for what in ("completion", "code action", "fill"):
                 await typist.times(what, 2)
+            await client.call("shutdown")
+            client.notify("exit")
+            await client.exit_code()  # killed, strace would leave the server alone
         row("sockets of the internet opened", str(log.read_text().count("AF_INET")))
 
 

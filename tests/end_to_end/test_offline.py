@@ -38,6 +38,11 @@ async def filled(server, project):
         where = {"uri": uri, "range": range_of(text, start, start), "apply": False}
         params = {"command": "diffill.fill", "arguments": [where]}
         answer = await client.call("workspace/executeCommand", params)
+        await client.call("shutdown")
+        client.notify("exit")
+        # strace ends when all it watches have ended, the engine too.
+        subprocess.run([SERVER[0], "engine", "stop"], check=True, capture_output=True)
+        await client.exit_code()
         (change,) = answer["result"]["edit"]["documentChanges"]
         return apply_edits(text, change["edits"])
 
