@@ -166,6 +166,7 @@ class EffortConfig:
     denoise: DenoiseConfig
     max_prefix: int
     max_suffix: int
+    max_context: int  # of other files
     max_fill: int
     candidates: int
     repair_rounds: int
@@ -177,6 +178,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         denoise=DenoiseConfig(commit_threshold=0.8),
         max_prefix=384,
         max_suffix=96,
+        max_context=256,
         max_fill=64,
         candidates=1,
         repair_rounds=1,
@@ -186,6 +188,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         denoise=DenoiseConfig(),
         max_prefix=768,
         max_suffix=256,
+        max_context=512,
         max_fill=128,
         candidates=1,
         repair_rounds=2,
@@ -195,6 +198,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         denoise=DenoiseConfig(commit_threshold=0.95),
         max_prefix=1536,
         max_suffix=512,
+        max_context=1024,
         max_fill=256,
         candidates=3,
         repair_rounds=3,

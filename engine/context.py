@@ -1,11 +1,18 @@
-"""The context of a hole: the text before and behind it, cut to the window at line boundaries."""
+"""The context of a hole: the text before and behind it, cut to the window at line boundaries.
+
+In front of it go parts of other files, in the form the models learnt repositories in
+(arXiv:2409.12186, section 3.2).
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from engine.family import Fim
+from engine.protocol import Excerpt
 from engine.tokenizer import Tokenizer
 
 # No token is longer than a line of code; this many characters a token always suffice.
@@ -36,6 +43,37 @@ class Context:
         suffix = _head(tokenizer, self.suffix, max_suffix)
         room = max_prefix + max_suffix - len(suffix)
         return _tail(tokenizer, self.prefix, room, max_prefix // 2), suffix
+
+
+def repository(
+    tokenizer: Tokenizer, fim: Fim, excerpts: Sequence[Excerpt], path: str, limit: int
+) -> list[int]:
+    """Return what goes in front of the prompt: excerpts of at most `limit` tokens, a file's name.
+
+    The most useful one, given first, stands nearest to the hole; the last that fits is cut. Nothing
+    at all without excerpts, or where the family has no form for them.
+    """
+    if fim.repo_name is None or fim.file_sep is None:
+        return []
+    file_sep = tokenizer.special(fim.file_sep)
+    parts: list[list[int]] = []
+    for excerpt in excerpts:
+        head = [file_sep, *tokenizer.encode(f"{excerpt.path}\n")]
+        room = limit - len(head) - 1
+        body = _head(tokenizer, excerpt.text.rstrip("\n") + "\n", room) if room > 0 else []
+        if not body:
+            break
+        parts.append([*head, *body, *tokenizer.encode("\n")])
+        limit -= len(parts[-1])
+    if not parts:
+        return []
+    return [
+        tokenizer.special(fim.repo_name),
+        *tokenizer.encode("project\n"),
+        *(token for part in reversed(parts) for token in part),
+        file_sep,
+        *tokenizer.encode("/".join(PurePath(path).parts[-2:]) + "\n"),
+    ]
 
 
 def _tail(tokenizer: Tokenizer, text: str, limit: int, stride: int) -> list[int]:

@@ -34,7 +34,7 @@ class Control:
         """Stop the request before its next forward pass; safe from any thread."""
         self._cancelled.set()
 
-    def see(self, before: str, after: str, tokens: int) -> None:
+    def see(self, before: str, after: str, tokens: int = 0) -> None:
         """Note what the model is given for the span."""
         self._sights.append(Sight(self.span, before, after, tokens))
 

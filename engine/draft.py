@@ -5,42 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # Tokens proposed while draft and model agree, and right after they did not.
-_ALIGNED_RUN, _LOST_RUN = 24, 4
-# How far ahead in the old text a change may end, by the number of tokens that must match.
-_REACH = ((2, 64), (1, 12))
+_ALIGNED_RUN, _LOST_RUN = 24, 2
+# So many last tokens tell a place in the old text from another; the first number is sure of it.
+_SURE, _LONGEST = 3, 8
 
 
 class OldTextDraft:
-    """Follows the emitted tokens through the old ones; where they part, finds the way back."""
+    """Follows the emitted tokens through the old ones; where they part, finds the way back.
+
+    The way back is the place whose tokens before it are the last ones emitted, as many as possible,
+    and of equal places the nearest to where the two parted. A wrong one is left again as soon as
+    more tokens are known.
+    """
 
     def __init__(self, old: Sequence[int]) -> None:
         self._old = list(old)
         self._seen = 0  # emitted tokens looked at
         self._place = 0  # where in the old text the emitted text stands
-        self._is_aligned = True
+        self._parted = 0  # the last place that was sure
+        self._agreed = _SURE  # emitted tokens that stand before the place in the old text, too
+        self._ends: dict[int, list[int]] = {}  # token: the places behind it
+        for place, token in enumerate(self._old, 1):
+            self._ends.setdefault(token, []).append(place)
 
     def propose(self, emitted: Sequence[int]) -> list[int]:
         """Return the old tokens that would come next."""
         for i in range(self._seen, len(emitted)):
             if self._place < len(self._old) and self._old[self._place] == emitted[i]:
                 self._place += 1
-                self._is_aligned = True
+                self._agreed += 1
             else:
                 self._realign(emitted[: i + 1])
+            if self._agreed >= _SURE:
+                self._parted = self._place
         self._seen = len(emitted)
-        run = _ALIGNED_RUN if self._is_aligned else _LOST_RUN
+        run = _ALIGNED_RUN if self._agreed >= _SURE else _LOST_RUN
         return self._old[self._place : self._place + run]
 
     def _realign(self, emitted: Sequence[int]) -> None:
-        """Look ahead for what was just emitted; if it is nowhere near, it is an insertion."""
-        self._is_aligned = False
-        for size, reach in _REACH:
-            tail = list(emitted[-size:])
-            for at in range(self._place, min(self._place + reach, len(self._old) - size + 1)):
-                if len(tail) == size and self._old[at : at + size] == tail:
-                    self._place = at + size
-                    self._is_aligned = True
-                    return
+        """Find what was just emitted; if it is nowhere, it is an insertion."""
+        found = [
+            (self._matching(place, emitted), -abs(place - self._parted - 1), place)
+            for place in self._ends.get(emitted[-1], ())
+        ]
+        self._agreed, _, self._place = max(found, default=(0, 0, self._parted))
+
+    def _matching(self, place: int, emitted: Sequence[int]) -> int:
+        """Count the last emitted tokens that stand before a place in the old text."""
+        most = min(place, len(emitted), _LONGEST)
+        return next((n for n in range(most) if self._old[place - 1 - n] != emitted[-1 - n]), most)
 
 
 # Tokens that must match for what followed them to be proposed again, longest match first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
@@ -12,13 +12,17 @@ from engine.errors import ConfigError, DeadlineExceeded
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
 from engine.tries import Draft, FillsHoles, Rewrites
+from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
+from grammars.symbols import defines
 from grammars.validation import Verdict, validate
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
+NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
+LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -86,6 +90,8 @@ class Editor:
             with_line_end(request.text[span.end :], "\n"),
             with_line_end(span.of(request.text), "\n"),
             request.single_line,
+            request.path,
+            request.context,
         )
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control)
@@ -110,6 +116,8 @@ class Editor:
             if self._rewriter is None:
                 raise ConfigError("this model fills holes, but rewrites nothing by instruction")
             language, instruction = request.language, request.instruction
+            if request.mends:  # what is broken needs no context, which small models like to copy
+                shape = replace(shape, prefix="")
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill
         return self._filler.tries(shape, effort, max_tokens, request.seed, control)
@@ -135,8 +143,12 @@ class Editor:
                 verdict = NO_CHANGE
             elif request.instruction is None and _leaves_a_hole(request, made, replacement):
                 verdict = UNWRITTEN
+            elif request.instruction is not None and _loses_definition(request, made, replacement):
+                verdict = LOST
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
+                if verdict.ok and request.mends and not _mends(request, made, replacement):
+                    verdict = NOT_MENDED
             yield _Judged(replacement, verdict, draft)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
@@ -155,6 +167,23 @@ def _leaves_a_hole(
 
     # A placeholder moved out of its function, below the docstring, is one as well.
     return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
+
+
+def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
+    before = apply(request.text, made)
+    return is_mended(before, apply(request.text, [*made, replacement]), request.language)
+
+
+def _loses_definition(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> bool:
+    """Tell whether a rewrite leaves none of the definitions it was given."""
+    if not defines(request.text, request.language, replacement.span):
+        return False
+    edits = [*made, replacement]
+    return not defines(
+        apply(request.text, edits), request.language, dict(landed(edits))[replacement.span]
+    )
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

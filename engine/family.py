@@ -28,6 +28,8 @@ class Fim:
     suffix: str
     middle: str
     suffix_first: bool = False
+    repo_name: str | None = None  # these two put other files in front of the prompt;
+    file_sep: str | None = None  # None: no form for them is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from engine.canvas import Canvas
 from engine.causal import Draft as TokenDraft
 from engine.causal import NoDraft, Pick, decode, greedy, sampler
 from engine.config import Decoding, EffortConfig
-from engine.context import Context
+from engine.context import Context, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
@@ -79,17 +79,14 @@ class Filler:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
-        )
-        seam = context.index(self._tokenizer.special(self._family.fim.suffix))
+        context = self._context(shape, effort)
         longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
         limit = self._model.config.max_positions
         if (needed := len(context) + longest + 1) > limit:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        before, after = context[1:seam], context[seam + 1 :]
+        before, after = self._sides(context)
         control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
         cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
@@ -115,13 +112,30 @@ class Filler:
         for number in itertools.count(seed):
             yield sequential(adapted, sampler(_TEMPERATURE, number), f"drawn with seed {number}")
 
+    def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
+        beside = repository(
+            self._tokenizer, self._family.fim, shape.excerpts, shape.path, effort.max_context
+        )
+        sides = Context(shape.prefix, shape.suffix)
+        return beside + sides.tokens(
+            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
+        )
+
+    def _sides(self, context: list[int]) -> tuple[list[int], list[int]]:
+        """Return the tokens before and behind the hole, whichever side the prompt begins with."""
+        fim = self._family.fim
+        before, behind = (
+            context.index(self._tokenizer.special(name)) for name in (fim.prefix, fim.suffix)
+        )
+        if fim.suffix_first:
+            return context[before + 1 :], context[behind + 1 : before]
+        return context[before + 1 : behind], context[behind + 1 :]
+
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
     ) -> Draft:
         """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
-        context = Context(shape.prefix, shape.suffix).tokens(
-            self._tokenizer, self._family.fim, effort.max_prefix, effort.max_suffix
-        )
+        context = self._context(shape, effort)
         cache = self._contexts.encoded(context, len(context) + length + 1, control)
         return self._denoised(cache, shape, effort, length, length, control)
 

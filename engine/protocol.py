@@ -26,9 +26,10 @@ from engine.errors import ConfigError
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAX_TEXT_CHARS = 1 << 20
 MAX_INSTRUCTION_CHARS = 8_000
+MAX_CONTEXT_CHARS = 1 << 16
 MAX_CANDIDATES = 16
 
 
@@ -48,6 +49,14 @@ class Priority(StrEnum):
     BATCH = "batch"
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of another file that tells what the text uses: definitions it imports, say."""
+
+    path: str  # shown to the model, as it would be named in the project
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRequest:
     """Fill spans of a text (no instruction) or rewrite them (with one).
@@ -60,7 +69,9 @@ class EditRequest:
     spans: tuple[Span, ...]
     language: str = ""  # LSP language id; "" or unknown works without the syntax gate
     path: str = ""  # shown to the model's prompt and in messages; never opened
+    context: tuple[Excerpt, ...] = ()  # the most useful first; what does not fit is left out
     instruction: str | None = None
+    mends: bool = False  # refuse what leaves as many syntax errors as there are
     effort: Effort = Effort.BALANCED
     single_line: bool = False  # the fill ends with its first line
     max_tokens: int | None = None  # per span; None leaves it to the effort
@@ -93,6 +104,8 @@ class EditRequest:
                 )
             if not any(len(s) for s in self.spans):
                 raise ConfigError("the span is empty: a rewrite needs text to rewrite")
+        if (size := sum(len(e.text) for e in self.context)) > MAX_CONTEXT_CHARS:
+            raise ConfigError(f"context has {size:,} characters, more than {MAX_CONTEXT_CHARS:,}")
         for name, value, low, high in (
             ("max_tokens", self.max_tokens, 1, 1024),
             ("candidates", self.candidates, 1, MAX_CANDIDATES),
@@ -116,6 +129,7 @@ class EditRequest:
         try:
             fields = dict(data)
             fields["spans"] = tuple(Span(*pair) for pair in fields["spans"])
+            fields["context"] = tuple(Excerpt(**e) for e in fields.get("context", ()))
             fields["effort"] = Effort(fields.get("effort", Effort.BALANCED))
             fields["priority"] = Priority(fields.get("priority", Priority.EXPLICIT))
             for name in ("max_tokens", "candidates", "seed"):
@@ -195,7 +209,7 @@ class Sight:
     span: int
     before: str  # of the text in front, what the window holds; of a rewrite, the whole prompt
     after: str
-    tokens: int  # of both
+    tokens: int  # of both; 0 if only a remote model knows
 
 
 @dataclass(frozen=True, slots=True)

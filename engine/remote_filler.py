@@ -62,8 +62,11 @@ class RemoteFiller:
         """
         prefix = _tail(shape.prefix, effort.max_prefix * _CHARS_PER_TOKEN)
         suffix = _head(shape.suffix, effort.max_suffix * _CHARS_PER_TOKEN)
+        control.see(prefix, suffix)
         with _Connection(self._remote, control) as connection:
             for number in itertools.count():
+                drawn = f"drawn with seed {seed + number}" if number else "the likeliest tokens"
+                control.begin_draft(f"{drawn}, by the remote {self._remote.name}")
                 body = {
                     **_sides(self._remote.kind, prefix, suffix, max_tokens),
                     **({"model": self._remote.model} if self._remote.model else {}),
@@ -71,6 +74,7 @@ class RemoteFiller:
                     "seed": seed + number,
                     "stream": False,
                 }
+                control.begin_draft("another sample" if number else "what the remote is surest of")
                 text, tokens = connection.ask(body)
                 control.forward_calls += 1
                 control.steps += 1

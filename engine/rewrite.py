@@ -9,9 +9,13 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from engine.causal import decode, greedy, sampler
+from torch import Tensor
+
+from engine.cache import Cache
+from engine.causal import Pick, decode, greedy, sampler
 from engine.chat import conversation
 from engine.config import EffortConfig
 from engine.control import Control
@@ -30,9 +34,39 @@ _SYSTEM = (
     "You are a careful programmer. You edit a piece of code as instructed, change nothing else, "
     "and answer with the whole edited code only."
 )
+# The code around the region is not shown: small models answer with all they see. The second
+# wording is for when the first one led to nothing; the two seldom fail together.
+QUESTIONS = (
+    "Edit this code:\n```{language}\n{code}\n```\n\nInstruction: {instruction}",
+    "```{language}\n{code}\n```\n\n{instruction} Change nothing else.",
+)
 _TEMPERATURE = 0.5
-_MAX_CONTEXT_LINES = 12
+_BRANCHES = 4  # places at which an answer that changes nothing is taken up again
 _FENCE_END = re.compile(r"^[ \t]*```", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A decoded answer: its text, and for each token its score and the second choice with its."""
+
+    text: str
+    ids: list[int]
+    scores: list[float]
+    seconds: list[tuple[int, float]]
+
+    def doubts(self) -> list[int]:
+        """Return its positions, the one whose second choice was likeliest first."""
+        return sorted(range(len(self.ids)), key=lambda i: -self.seconds[i][1])
+
+    def branch(self, lead: list[int], at: int) -> list[int]:
+        """Return the tokens up to a position and the second choice there, behind the lead."""
+        return [*lead, *self.ids[:at], self.seconds[at][0]]
+
+    def likelihood(self, branch: int | None = None) -> float:
+        """Return the log-probability of all of it, or up to the second choice at a position."""
+        if branch is None:
+            return sum(self.scores)
+        return sum(self.scores[:branch]) + self.seconds[branch][1]
 
 
 class Rewriter:
@@ -54,58 +88,89 @@ class Rewriter:
         seed: int,
         control: Control,
     ) -> Iterator[Draft]:
-        """Yield new texts for the hole's old one without end: the greedy one, then samples.
+        """Yield new texts for the hole's old one without end: the greedy ones, then samples.
+
+        An answer that changes nothing is taken up again where the model was least sure of it, with
+        its second choice there; the likeliest of these answers come next.
 
         Raises:
             ConfigError: if text and answer are more than the model can hold.
         """
-        old = shape.old
-        base = common_indentation(old)
-        bare = without_indentation(old, base).strip("\n")
-        old_ids = self._tokenizer.encode(bare + "\n```")
-        prompt = rewrite_prompt(
-            self._tokenizer, self._family, shape.prefix, bare, language, instruction
+        region = Region.of(shape)
+        lead = self._tokenizer.encode(region.lead)
+        old_ids = self._tokenizer.encode(region.code + "\n```")
+        first, second = (
+            rewrite_prompt(
+                self._tokenizer, self._family, region.code, language, instruction, question
+            )
+            for question in QUESTIONS
         )
         room = 2 * len(old_ids) + effort.max_fill
         limit = self._model.config.max_positions
-        if len(prompt) + room + 1 > limit:
+        if (needed := max(len(first), len(second)) + room + 1) > limit:
             raise ConfigError(
-                f"the region is too long to rewrite: it takes {len(prompt) + room + 1:,} tokens, "
+                f"the region is too long to rewrite: it takes {needed:,} tokens, "
                 f"the model holds {limit:,}"
             )
-        control.see(self._tokenizer.decode(prompt), "", len(prompt))
-        cache = self._contexts.encoded(prompt[:-1], len(prompt) + room + 1, control)
-        for number in itertools.count():
-            cache.length = len(prompt) - 1
-            pick, how = greedy, "the likeliest tokens"
-            if number:
-                drawn = seed + number - 1
-                pick, how = sampler(_TEMPERATURE, drawn), f"drawn with seed {drawn}"
+
+        control.see(self._tokenizer.decode(first), "", len(first))
+
+        def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
-            ids: list[int] = []
-            scores: list[float] = []
-            text = ""
+            cache = self._contexts.encoded(prompt[:-1], needed, control)
+            return self._answer(cache, prompt, head, OldTextDraft(old_ids), pick, control)
+
+        def draft(made: _Answer) -> Draft:
+            score = sum(made.scores) / max(1, len(made.scores))
+            return Draft(region.read(made.text), len(made.ids), score)
+
+        made = answer(first, lead, "the likeliest tokens")
+        yield (told := draft(made))
+        if told.text == shape.old:
+            others = [
+                (made.likelihood(at) + other.likelihood(), draft(other))
+                for at in made.doubts()[:_BRANCHES]
+                for other in [answer(first, made.branch(lead, at), "a second choice")]
+            ]
+            others = [other for other in others if _differs(other[1].text, shape.old)]
+            yield from (other for _, other in sorted(others, key=lambda o: -o[0]))
+        yield draft(answer(second, lead, "the likeliest tokens, asked in other words"))
+        for drawn in itertools.count(seed):
+            how = f"drawn with seed {drawn}"
+            yield draft(answer(first, lead, how, sampler(_TEMPERATURE, drawn)))
+
+    def _answer(
+        self,
+        cache: Cache,
+        prompt: list[int],
+        head: list[int],
+        guess: OldTextDraft,
+        pick: Pick,
+        control: Control,
+    ) -> _Answer:
+        """Decode an answer that begins with the tokens of `head`, up to its fence or end."""
+        watched = _Watched(pick)
+        made = _Answer("", [], [], [])
+        text = self._tokenizer.decode(head)
+        steps = decode(self._model, cache, [prompt[-1], *head], _After(guess, head), pick=watched)
+        control.check()
+        for step in steps:
+            control.forward_calls += 1
+            control.steps += 1
+            made.ids.extend(step.tokens)
+            made.scores.extend(step.logprobs)
+            made.seconds.extend(watched.seconds[: len(step.tokens)])
+            if control.on_frame:
+                control.on_frame(self._frame(control, made.ids, made.scores))
+            end = next((i for i, token in enumerate(made.ids) if token in self._ends), None)
+            text = self._tokenizer.decode([*head, *made.ids[:end]])
+            fence = _FENCE_END.search(text)
+            if fence:
+                text = text[: fence.start()]
+            if fence or end is not None:
+                break
             control.check()
-            for step in decode(self._model, cache, prompt[-1:], OldTextDraft(old_ids), pick=pick):
-                control.forward_calls += 1
-                control.steps += 1
-                ids += step.tokens
-                scores += step.logprobs
-                if control.on_frame:
-                    control.on_frame(self._frame(control, ids, scores))
-                end = next((i for i, token in enumerate(ids) if token in self._ends), None)
-                text = self._tokenizer.decode(ids[:end])
-                fence = _FENCE_END.search(text)
-                if fence:
-                    text = text[: fence.start()]
-                if fence or end is not None:
-                    break
-                control.check()
-            new = with_indentation(text.strip("\n"), base)
-            tail = old[len(old.rstrip("\n")) :]
-            yield Draft(
-                keep_unchanged(old, new + tail), len(ids), sum(scores) / max(1, len(scores))
-            )
+        return replace(made, text=text)
 
     def _frame(self, control: Control, ids: list[int], scores: list[float]) -> Frame:
         tokens = tuple(
@@ -116,20 +181,84 @@ class Rewriter:
 
 
 def rewrite_prompt(
-    tokenizer: Tokenizer, family: Family, prefix: str, bare: str, language: str, instruction: str
+    tokenizer: Tokenizer,
+    family: Family,
+    code: str,
+    language: str,
+    instruction: str,
+    question: str = QUESTIONS[0],
 ) -> list[int]:
     """Build the chat; its special tokens are ours, whatever the user's text looks like."""
-    above = [line for line in prefix.splitlines() if line.strip()][-_MAX_CONTEXT_LINES:]
-    context = ""
-    if above:
-        context = f"The code stands below these lines:\n```{language}\n" + "\n".join(above)
-        context += "\n```\n\n"
-    user = (
-        f"{context}Edit this code:\n```{language}\n{bare}\n```\n\n"
-        f"Instruction: {instruction.strip()}"
-    )
+    user = question.format(language=language, code=code, instruction=instruction.strip())
     assert family.chat, "a rewrite is asked for in a conversation"
     return conversation(tokenizer, family.chat, _SYSTEM, user, f"```{language}\n")
+
+
+class _Watched:
+    """A pick that remembers each row's second choice and its log-probability."""
+
+    def __init__(self, pick: Pick) -> None:
+        self._pick = pick
+        self.seconds: list[tuple[int, float]] = []
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        scores, ids = logits.log_softmax(-1).topk(2)  # (T, 2)
+        self.seconds = list(zip(ids[:, 1].tolist(), scores[:, 1].tolist(), strict=True))
+        return self._pick(logits)
+
+
+class _After:
+    """A draft that is told of tokens which were not decoded but given."""
+
+    def __init__(self, draft: OldTextDraft, given: list[int]) -> None:
+        self._draft, self._given = draft, given
+
+    def propose(self, emitted: Sequence[int]) -> list[int]:
+        """Return what may follow the given tokens and those emitted."""
+        return self._draft.propose([*self._given, *emitted])
+
+
+def _differs(new: str, old: str) -> bool:
+    """Tell whether more than white space is different."""
+    return "".join(new.split()) != "".join(old.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is rewritten, as the model is shown it: whole lines without their base indentation.
+
+    `lead` is what of them stands before the span; the answer begins with it.
+    """
+
+    old: str
+    base: str
+    code: str
+    lead: str
+    before: str  # what stands on the first line before the span, and on the last behind it
+    behind: str
+
+    @classmethod
+    def of(cls, shape: HoleShape) -> Region:
+        """Return the region of a hole, with the rest of the lines it begins and ends in."""
+        before = shape.prefix.rpartition("\n")[2]
+        behind = "" if shape.old.endswith("\n") else shape.suffix.partition("\n")[0]
+        whole = before + shape.old + behind
+        base = common_indentation(whole)
+        lead = before.removeprefix(base).rstrip(" \t")  # the next token has the blank in it
+        code = without_indentation(whole, base).strip("\n")
+        return cls(shape.old, base, code, lead, before, behind)
+
+    def read(self, answer: str) -> str:
+        """Return the span's new text from an answer; unchanged lines are the old ones."""
+        new = with_indentation(answer.strip("\n"), self.base)
+        if new.startswith(self.before):
+            new = new[len(self.before) :]
+        elif new.startswith(self.before.rstrip()):
+            new = new[len(self.before.rstrip()) :].lstrip(" \t")
+        if self.behind.strip() and new.rstrip().endswith(self.behind.rstrip()):
+            new = new.rstrip().removesuffix(self.behind.rstrip())
+        tail = self.old[len(self.old.rstrip("\n")) :]
+        return keep_unchanged(self.old, new + tail)
 
 
 def common_indentation(text: str) -> str:

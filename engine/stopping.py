@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.protocol import Excerpt
 from grammars.lines import indentation
 
 # A repeat of the suffix counts once this many of its visible characters have come.
@@ -28,6 +29,8 @@ class HoleShape:
     suffix: str
     old: str = ""
     single_line: bool = False
+    path: str = ""  # of the text; and what is known of other files
+    excerpts: tuple[Excerpt, ...] = ()
 
     @cached_property
     def has_whole_lines(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from grammars.lines import LineIndex, indentation
+from grammars.lines import indentation, line_around
 from grammars.span import Span
 from grammars.syntax import SyntaxTree, tree_of
 
@@ -32,15 +32,15 @@ class CursorLine:
 
     @classmethod
     def of(cls, text: str, at: int) -> CursorLine:
-        """Read it around the character `at`."""
-        lines = LineIndex(text)
-        number = lines.line_at(at)
-        content = lines.content(number)
+        """Read it around the character `at`, without an index of all the text's lines."""
+        line = line_around(text, at)
+        above = text[: line.start].rstrip()
+        below = text[line.end :].lstrip()
         return cls(
-            text[content.start : min(at, content.end)],
-            text[at : content.end],
-            _nearest(lines, range(number - 1, -1, -1)),
-            _nearest(lines, range(number + 1, len(lines))),
+            text[line.start : min(at, line.end)],
+            text[at : line.end],
+            line_around(text, len(above)).of(text) if above else "",
+            line_around(text, len(text) - len(below)).of(text) if below else "",
         )
 
     @property
@@ -91,11 +91,6 @@ def worth_showing(text: str, at: int, fill: str) -> str:
     first = (line.before + fill.split("\n")[0]).strip()
     neighbours = (line.above.strip(), line.below.strip())
     return "" if len(first) >= _MIN_REPEATED_CHARS and first in neighbours else fill
-
-
-def _nearest(lines: LineIndex, numbers: range) -> str:
-    contents = (lines.content(number).of(lines.text) for number in numbers)
-    return next((content for content in contents if content.strip()), "")
 
 
 def _has_open_quote(before: str, language_id: str) -> bool:

@@ -39,6 +39,15 @@ class LineIndex:
         return Span(span.start, span.start + len(span.of(self.text).rstrip("\r\n")))
 
 
+def line_around(text: str, at: int) -> Span:
+    """Return the line that holds the character `at`, without its line end, as the index would."""
+    if text[at - 1 : at + 1] == "\r\n":
+        at -= 1
+    end = _LINE_END.search(text, at)
+    start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    return Span(start, end.start() if end else len(text))
+
+
 def line_end(text: str) -> str:
     """Return the line end a text uses most, LF where it has none."""
     counts = Counter(_LINE_END.findall(text))

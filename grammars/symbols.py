@@ -39,6 +39,19 @@ def find_symbol(text: str, language_id: str, name: str) -> tuple[Span, ...]:
     )
 
 
+def defines(text: str, language_id: str, place: Span) -> bool:
+    """Tell whether a named definition stands, whole, at a place.
+
+    False without a grammar, or if the text takes too long to parse.
+    """
+    tree = tree_of(text, language_id)
+    return tree is not None and any(
+        place.start <= node.span.start and node.span.end <= place.end and bool(_name(node, text))
+        for node in tree.nodes()
+        if node.type in _SYMBOLS or _binds_function(node)
+    )
+
+
 def definitions_around(text: str, language_id: str, span: Span) -> set[Definition]:
     """Return the kinds and names of the definitions that a span is a part of, not the whole.
 
@@ -90,13 +103,14 @@ def _definitions(
 
 
 def _defines(node: Node, text: str, name: str) -> bool:
-    if node.type in _BINDINGS:
-        value = node.field("value")
-        if value is None or value.type not in FUNCTIONS:
-            return False
-    elif node.type not in _SYMBOLS:
+    if node.type not in _SYMBOLS and not _binds_function(node):
         return False
     return _name(node, text).rpartition("::")[2] == name
+
+
+def _binds_function(node: Node) -> bool:
+    value = node.field("value") if node.type in _BINDINGS else None
+    return value is not None and value.type in FUNCTIONS
 
 
 def _name(node: Node, text: str) -> str:

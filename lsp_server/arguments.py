@@ -16,13 +16,17 @@ from lsp_server.session import Session
 
 EVERYWHERE = frozenset({"uri", "version", "id", "apply"})
 SOMEWHERE = EVERYWHERE | {"range", "ranges", "instruction"}
+IN_FILES = EVERYWHERE | {"uris"}
+AT_ONE_PLACE = EVERYWHERE | {"range"}
+
+MAX_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a command is about; see `lsp_server.live`."""
 
-    snapshot: Snapshot
+    snapshots: tuple[Snapshot, ...]
     pointers: tuple[Span, ...]
     instruction: str | None
     name: str | None
@@ -42,10 +46,9 @@ def read_target(session: Session, arguments: Sequence[Any] | None, keys: frozens
     given = cast(dict[str, Any], arguments[0])
     if unknown := given.keys() - keys:
         raise InvalidParams(f"unknown key {', '.join(sorted(unknown))}")
-    uri, version, instruction = given.get("uri"), given.get("version"), given.get("instruction")
+    version, instruction = given.get("version"), given.get("instruction")
     name, apply = given.get("id"), given.get("apply", True)
-    if not isinstance(uri, str):
-        raise InvalidParams(f"uri is {uri!r}, not a string")
+    uris = _uris(given)
     if version is not None and not isinstance(version, int):
         raise InvalidParams(f"version is {version!r}, not a number")
     if instruction is not None and (not isinstance(instruction, str) or not instruction.strip()):
@@ -55,11 +58,39 @@ def read_target(session: Session, arguments: Sequence[Any] | None, keys: frozens
     if not isinstance(apply, bool):
         raise InvalidParams(f"apply is {apply!r}, neither true nor false")
     ranges = _ranges(given) if "range" in keys else []
-    snapshot = session.documents.get(uri)
-    if version is not None and version != snapshot.version:
+    snapshots = tuple(map(session.documents.get, uris))
+    if version is not None and version != snapshots[0].version:
         raise Stale
-    pointers = tuple(map(snapshot.positions.span, ranges))
-    return Target(snapshot, pointers, instruction, name, apply)
+    pointers = tuple(map(snapshots[0].positions.span, ranges))
+    return Target(snapshots, pointers, instruction, name, apply)
+
+
+def read_uri(arguments: Sequence[Any] | None) -> str:
+    """Return the document that a command's one argument names, open or not.
+
+    Raises:
+        InvalidParams: if it names none.
+    """
+    match arguments:
+        case [{"uri": str(uri)}]:
+            return uri
+        case _:
+            raise InvalidParams("one object with the key uri is expected")
+
+
+def _uris(given: dict[str, Any]) -> list[str]:
+    one, many = given.get("uri"), given.get("uris")
+    if many is None:
+        if not isinstance(one, str):
+            raise InvalidParams(f"uri is {one!r}, not a string")
+        return [one]
+    if one is not None or given.get("version") is not None:
+        raise InvalidParams("uris goes with neither uri nor version")
+    uris = cast(list[object], many) if isinstance(many, list) else []
+    texts = [uri for uri in uris if isinstance(uri, str)]
+    if not 1 <= len(texts) == len(uris) <= MAX_FILES or len(set(texts)) < len(texts):
+        raise InvalidParams(f"uris is not a list of 1 to {MAX_FILES} different strings")
+    return texts
 
 
 def _ranges(given: dict[str, Any]) -> list[lsp.Range]:

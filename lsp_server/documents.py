@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
@@ -59,6 +61,12 @@ class Snapshot:
     def language(self) -> str:
         """The client's language id, or what the file's name tells where there is none."""
         return self.language_id or language_of_path(self.path)
+
+
+def local_path(uri: str) -> Path | None:
+    """Return the path of a file on this machine, None for what is shown from elsewhere."""
+    path = to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(os.path.normpath(path)) if path and "\0" not in path else None
 
 
 @dataclass
@@ -131,6 +139,15 @@ class Documents:
         if not document.in_sync:
             raise Refused(_out_of_sync(document))
         return document.snapshot
+
+    def all(self) -> list[Snapshot]:
+        """Return the documents that are open and in sync, as they are now."""
+        return [d.snapshot for d in self._documents.values() if d.in_sync]
+
+    def texts(self) -> dict[Path, str]:
+        """Return the texts of all files of this machine that are open."""
+        paths = ((local_path(snapshot.uri), snapshot.text) for snapshot in self.all())
+        return {path: text for path, text in paths if path}
 
     def relocate(self, uri: str, revision: int, span: Span) -> Span | None:
         """Return where a span of an earlier revision is now, or None if it was changed itself.

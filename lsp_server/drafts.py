@@ -1,34 +1,56 @@
-"""From places in a document to the change the engine proposes, placed in today's text."""
+"""From places in documents to the changes the engine proposes, placed in today's text."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lsprotocol import types as lsp
 
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Frame
-from grammars.span import Replacement, Span
-from lsp_server.documents import Snapshot
+from grammars.span import Replacement, Span, apply
+from lsp_server.context import context_of
+from lsp_server.documents import Snapshot, local_path
+from lsp_server.doubts import Sureness
 from lsp_server.edits import fitted, workspace_edit
 from lsp_server.failures import Refused, Stale
 from lsp_server.live import LiveView
 from lsp_server.metrics import Event, Kind, counted
 from lsp_server.places import Places
+from lsp_server.progress import Progress
 from lsp_server.refusals import refusal, rewrite_refusal
 from lsp_server.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A proposed change, the document it fits, and what it cost.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be done at the places of an edit: fill them, unless there is an instruction."""
 
-    Without replacements it changes nothing; `reason` says why, if it was refused.
-    """
+    instruction: str | None = None
+    mends: bool = False  # the instruction is to mend a syntax error
+    rolls: int = 0  # how often the places have been filled already; each may stay as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changes in one document, as it is now, and which of the new text is doubtful."""
 
     snapshot: Snapshot
     replacements: tuple[Replacement, ...]
+    doubts: tuple[Span, ...] = ()  # in the text that it makes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposed edit of one or several documents, and what it cost.
+
+    Without changes it does nothing; `reason` says why, if it was refused.
+    """
+
+    changes: tuple[Change, ...]
     stats: EditStats
     reason: str | None = None
 
@@ -40,8 +62,7 @@ class Draft:
         able = session.capabilities
         asks = session.settings.confirm_edits and able.confirms_edits
         return workspace_edit(
-            self.snapshot,
-            self.replacements,
+            [(change.snapshot, change.replacements) for change in self.changes],
             versioned=able.document_changes,
             to_confirm=to_apply if asks else None,
         )
@@ -57,77 +78,143 @@ class Draft:
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    """What the engine answered for one document."""
+
+    snapshot: Snapshot
+    spans: tuple[Span, ...]
+    result: EditResult
+    candidate: Candidate | None
+    sureness: Sureness = field(repr=False)
+
+
 async def draft(
     session: Session,
-    snapshot: Snapshot,
+    snapshots: Sequence[Snapshot],
     places: Places,
+    order: Order,
     *,
-    instruction: str | None = None,
     token: lsp.ProgressToken | None = None,
     name: str | None = None,
 ) -> Draft:
     """Fill places, or rewrite them by an instruction; `name` is what the live view calls this.
 
-    The draft fits the document as it is when this returns; nothing may be awaited between that
-    and sending it.
+    Of several documents each is shown the new text of those before it, and either all are edited or
+    none. The draft fits the documents as they are when this returns; nothing may be awaited between
+    that and sending it.
 
     Raises:
         Stale: if the text of a place has changed meanwhile.
-        Refused: if the document is left alone.
+        Refused: if a document is left alone.
         EngineError: from the engine.
     """
-    title = "Diffill: rewriting" if instruction is not None else "Diffill: filling"
-    with LiveView(session, snapshot, name) as live, session.progress(title, token) as progress:
-        if reason := refusal(snapshot, session.settings):
-            raise Refused(reason)
-        # Off the loop: the first parse of a large file takes tens of milliseconds.
-        spans = await asyncio.to_thread(places, snapshot)
-        if instruction is not None:
-            for span in spans:
-                if reason := rewrite_refusal(snapshot.text, span):
-                    raise Refused(reason)
-        live.show(spans)
-
-        def on_frame(frame: Frame) -> None:
-            progress.on_frame(frame)
-            live.on_frame(frame)
-
-        request = EditRequest(
-            text=snapshot.text,
-            spans=spans,
-            language=snapshot.language,
-            path=snapshot.path,
-            instruction=instruction,
-            effort=session.settings.effort,
-            deadline_s=session.settings.deadline_seconds,
-            frames=progress.wanted or live.wanted,
-        )
-        with counted(session.metrics, Kind.EDIT):
-            result = await session.engine.edit(request, on_frame)
-        candidate = _accepted(result, spans)
-        if candidate is None:
-            live.refused = True
+    title = "Diffill: filling" if order.instruction is None else "Diffill: rewriting"
+    proposals: list[_Proposal] = []
+    made: dict[Path, str] = {}
+    with ExitStack() as stack:
+        lives = [stack.enter_context(LiveView(session, s, name)) for s in snapshots]
+        progress = stack.enter_context(session.progress(title, token))
+        for snapshot, live in zip(snapshots, lives, strict=True):
+            proposal = await _proposed(session, snapshot, places, order, live, progress, made)
+            proposals.append(proposal)
+            if proposal.candidate is None:
+                for each in lives:
+                    each.refused = True
+                break
+            if path := local_path(snapshot.uri):
+                made[path] = apply(snapshot.text, proposal.candidate.replacements)
+        stats = _sum(proposal.result.stats for proposal in proposals)
+        if proposals[-1].candidate is None:
             session.metrics.count(Kind.EDIT, Event.REFUSED)
-            reasons = "; ".join(result.best.verdict.reasons) or "it did not pass the check"
-            reason = f"no proposal was good enough: {reasons}"
-            return Draft(snapshot, (), result.stats, reason)
-        if not candidate.verdict.checked:
-            named = snapshot.language or "this file"
-            session.log(f"no grammar for {named}: the edit is not checked")
-        today = session.documents.get(snapshot.uri)
-        changes = tuple(_placed(session, snapshot, today, spans, candidate))
-        if changes:
-            session.offers.show(Kind.EDIT, today, [changes])
-        return Draft(today, changes, result.stats)
+            return Draft((), stats, _reason(proposals[-1], is_one=len(snapshots) == 1))
+        # All at the same moment: while one was made, another may have changed.
+        changes = [change for p in proposals if (change := _change(session, p)).replacements]
+        for change in changes:
+            session.offers.show(
+                Kind.EDIT, change.snapshot, [change.replacements], doubts=change.doubts
+            )
+        return Draft(tuple(changes), stats)
 
 
-def _accepted(result: EditResult, spans: Sequence[Span]) -> Candidate | None:
+async def _proposed(
+    session: Session,
+    snapshot: Snapshot,
+    places: Places,
+    order: Order,
+    live: LiveView,
+    progress: Progress,
+    made: Mapping[Path, str],
+) -> _Proposal:
+    if reason := refusal(snapshot, session.settings):
+        raise Refused(reason)
+    # Off the loop: the first parse of a large file takes tens of milliseconds.
+    spans = await asyncio.to_thread(places, snapshot)
+    if order.instruction is not None:
+        for span in spans:
+            if reason := rewrite_refusal(snapshot.text, span):
+                raise Refused(reason)
+    live.show(spans)
+    sureness = Sureness()
+
+    def on_frame(frame: Frame) -> None:
+        progress.on_frame(frame)
+        live.on_frame(frame)
+        sureness.on_frame(frame)
+
+    request = EditRequest(
+        text=snapshot.text,
+        spans=spans,
+        language=snapshot.language,
+        path=snapshot.path,
+        context=await context_of(session, snapshot, snapshot.text, spans, made),
+        instruction=order.instruction,
+        mends=order.mends,
+        seed=order.rolls,
+        single_line=order.rolls > 0 and not any("\n" in span.of(snapshot.text) for span in spans),
+        effort=session.settings.effort,
+        deadline_s=session.settings.deadline_seconds,
+        frames=True,
+    )
+    with counted(session.metrics, Kind.EDIT):
+        result = await session.engine.edit(request, on_frame)
+    candidate = _accepted(result, spans, each_alone=order.rolls > 0)
+    if candidate and not candidate.verdict.checked:
+        session.log(f"no grammar for {snapshot.language or 'this file'}: the edit is not checked")
+    return _Proposal(snapshot, spans, result, candidate, sureness)
+
+
+def _accepted(result: EditResult, spans: Sequence[Span], *, each_alone: bool) -> Candidate | None:
+    """Return the first candidate that may be offered, or what of the best one may be."""
     for candidate in result.candidates:
         if candidate.verdict.ok:
             if not all(_holder(spans, r.span) for r in candidate.replacements):
                 raise Refused("the engine proposed a change outside the selection")
             return candidate
+    best = result.best
+    if each_alone and len(best.verdicts) == len(best.replacements):
+        pairs = zip(best.replacements, best.verdicts, strict=True)
+        good = tuple(made for made, verdict in pairs if verdict.ok and _holder(spans, made.span))
+        return replace(best, replacements=good) if good else None
     return None
+
+
+def _reason(proposal: _Proposal, *, is_one: bool) -> str:
+    reasons = "; ".join(proposal.result.best.verdict.reasons) or "it did not pass the check"
+    where = "" if is_one else f" for {proposal.snapshot.path}"
+    return f"no proposal was good enough{where}: {reasons}"
+
+
+def _sum(all_stats: Iterator[EditStats]) -> EditStats:
+    total = EditStats(0, 0, 0, 0.0)
+    for one in all_stats:
+        total = EditStats(
+            total.steps + one.steps,
+            total.forward_calls + one.forward_calls,
+            total.tokens + one.tokens,
+            total.seconds + one.seconds,
+        )
+    return total
 
 
 def _holder(spans: Sequence[Span], part: Span) -> Span | None:
@@ -137,10 +224,11 @@ def _holder(spans: Sequence[Span], part: Span) -> Span | None:
     return next((s for s in spans if s.start <= part.start and part.end <= s.end), None)
 
 
-def _placed(
-    session: Session, old: Snapshot, today: Snapshot, spans: Sequence[Span], candidate: Candidate
-) -> Iterator[Replacement]:
-    """Yield what changes today's text, all places of which must be as they were."""
+def _change(session: Session, proposal: _Proposal) -> Change:
+    """Return what changes today's text, all places of which must be as they were."""
+    old, spans, candidate = proposal.snapshot, proposal.spans, proposal.candidate
+    assert candidate is not None
+    today = session.documents.get(old.uri)
     shifts: dict[Span, int] = {}
     for span in spans:
         place = session.documents.relocate(old.uri, old.revision, span)
@@ -148,10 +236,17 @@ def _placed(
         if place is None or place.of(today.text) != span.of(old.text):
             raise Stale
         shifts[span] = place.start - span.start
-    for made in candidate.replacements:
+    changes: list[Replacement] = []
+    doubts: list[Span] = []
+    shift = 0
+    for made in sorted(candidate.replacements, key=lambda r: r.span):
         holder = _holder(spans, made.span)
         assert holder is not None, "checked before"
         there = Span(made.span.start + shifts[holder], made.span.end + shifts[holder])
         change = fitted(today.text, Replacement(there, made.text))
         if len(change.span) or change.text:
-            yield change
+            changes.append(change)
+            start = there.start + shift
+            doubts += proposal.sureness.doubts(spans.index(holder), made.text, start)
+        shift += len(change.text) - len(change.span)
+    return Change(today, tuple(changes), tuple(doubts))

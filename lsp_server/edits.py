@@ -37,26 +37,35 @@ def fitted(text: str, replacement: Replacement) -> Replacement:
 
 
 def workspace_edit(
-    snapshot: Snapshot,
-    replacements: Iterable[Replacement],
+    changes: Iterable[tuple[Snapshot, Iterable[Replacement]]],
     *,
     versioned: bool,
     to_confirm: str | None = None,
 ) -> lsp.WorkspaceEdit:
-    """Return the edit of one document.
+    """Return the edit of some documents.
 
-    All its ranges refer to the snapshot's text, as LSP wants it; no offsets are added up.
+    All its ranges refer to the snapshots' texts, as LSP wants it; no offsets are added up.
     `versioned` is for clients that understand `documentChanges`. With `to_confirm` the client asks
     its user about what this calls the edit; it must be versioned then.
     """
-    edits = [lsp.TextEdit(snapshot.positions.range(r.span), r.text) for r in replacements]
+    edits = [
+        (s, [lsp.TextEdit(s.positions.range(r.span), r.text) for r in replacements])
+        for s, replacements in changes
+    ]
     if not versioned:
-        return lsp.WorkspaceEdit(changes={snapshot.uri: edits})
-    document = lsp.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version)
-    if to_confirm is None:
-        return lsp.WorkspaceEdit(document_changes=[lsp.TextDocumentEdit(document, edits)])
-    asked = [lsp.AnnotatedTextEdit(_ANNOTATION, edit.range, edit.new_text) for edit in edits]
-    return lsp.WorkspaceEdit(
-        document_changes=[lsp.TextDocumentEdit(document, asked)],
-        change_annotations={_ANNOTATION: lsp.ChangeAnnotation(to_confirm, needs_confirmation=True)},
-    )
+        return lsp.WorkspaceEdit(changes={snapshot.uri: each for snapshot, each in edits})
+    documents = [
+        lsp.TextDocumentEdit(
+            lsp.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version),
+            [
+                e if to_confirm is None else lsp.AnnotatedTextEdit(_ANNOTATION, e.range, e.new_text)
+                for e in each
+            ],
+        )
+        for snapshot, each in edits
+    ]
+    edit = lsp.WorkspaceEdit(document_changes=documents)
+    if to_confirm is not None:
+        asked = lsp.ChangeAnnotation(to_confirm, needs_confirmation=True)
+        edit.change_annotations = {_ANNOTATION: asked}
+    return edit

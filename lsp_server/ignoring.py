@@ -59,13 +59,21 @@ def ignore_list(folder: Path, names: tuple[str, ...] = IGNORE_FILES) -> IgnoreLi
     return IgnoreList((*above, *here))
 
 
-def is_refused(path: Path) -> bool:
-    """Tell whether our own ignore file names a file, or a folder above it."""
+def is_refused(path: Path, names: tuple[str, ...] = (OUR_IGNORE_FILE,)) -> bool:
+    """Tell whether an ignore file, ours unless told, names a file or a folder above it."""
     folders = [folder for folder in path.parents if folder != folder.parent]
     return any(
-        ignore_list(part.parent, (OUR_IGNORE_FILE,)).ignores(part, is_folder=part != path)
+        ignore_list(part.parent, names).ignores(part, is_folder=part != path)
         for part in (path, *folders)
     )
+
+
+def is_private(path: Path) -> bool:
+    """Tell whether a file is not read for the sake of another: it is secret, or git ignores it.
+
+    People keep what is theirs alone in files that git ignores.
+    """
+    return is_secret(path) or is_refused(path, IGNORE_FILES)
 
 
 def _spec(path: Path) -> pathspec.GitIgnoreSpec | None:

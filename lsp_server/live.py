@@ -24,7 +24,19 @@ The commands, each with one object as its argument:
                       fill selections, or the hole or statement at a cursor (start equals end)
     diffill.rewrite   the same; `instruction` says what to change
     diffill.fillAll   {"uri", "version"?, "id"?, "apply"?: true}
-                      fill every hole of the file, the first 32 where there are more
+                      fill every hole of the file, the first 32 where there are more; with
+                      "uris": [str] in place of "uri" and "version", those of several open files,
+                      all or none: each has a `frameEnd`
+    diffill.repair    {"uri", "version"?, "range", "id"?, "apply"?: true}
+                      mend the syntax error on the lines of the range, or the file's first
+    diffill.reroll    {"uri", "version"?, "id"?, "apply"?: true}
+                      fill once more what the model was unsure of in the file's last edit
+    diffill.context   {"uri", "version"?, "range"}
+                      change nothing; the result lists the definitions of other files that the
+                      model is shown for the place, the most useful first:
+                      [{"path", "names": [str], "reason", "text"}]
+    diffill.accepted  {"uri"}
+                      what an inline completion has as its `command`: it was accepted
 Without `version` the document is meant as it is now. The edit arrives as `workspace/applyEdit`, and
 the result is null once it is applied. With `"apply": false` nothing is applied; the result is
     {"edit": WorkspaceEdit | null, "reason": str | null, "stats": {...}}

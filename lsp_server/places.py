@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from grammars.faults import BrokenLines, broken_lines
 from grammars.holes import Hole, find_holes
 from grammars.selection import select
 from grammars.span import Span
@@ -64,6 +65,35 @@ def every_hole(snapshot: Snapshot) -> tuple[Span, ...]:
     if not holes:
         raise Refused("the file has no holes, such as `pass`, `todo!()` or a TODO comment")
     return tuple(hole.span for hole in holes[:MAX_HOLES])
+
+
+def exactly(spans: Sequence[Span]) -> Places:
+    """Return the places that are these very spans."""
+    return lambda _snapshot: tuple(spans)
+
+
+def broken_at(snapshot: Snapshot, pointer: Span, *, strictly: bool = True) -> BrokenLines | None:
+    """Return the syntax error on the lines of a selection or cursor; `broken_lines` says more."""
+    found = broken_lines(snapshot.text, snapshot.language, strictly=strictly)
+    return next((broken for broken in found if _on_its_lines(snapshot, broken, pointer)), None)
+
+
+def broken_near(snapshot: Snapshot, pointer: Span) -> BrokenLines:
+    """Return the syntax error on the lines of a selection or cursor, else the document's first.
+
+    Raises:
+        Refused: if it has none.
+    """
+    found = broken_lines(snapshot.text, snapshot.language)
+    if not found:
+        raise Refused("the file has no syntax error that Diffill knows of")
+    return broken_at(snapshot, pointer) or found[0]
+
+
+def _on_its_lines(snapshot: Snapshot, broken: BrokenLines, pointer: Span) -> bool:
+    lines = snapshot.positions.lines
+    first, last = lines.line_at(pointer.start), lines.line_at(pointer.end)
+    return first <= lines.line_at(broken.span.end) and lines.line_at(broken.span.start) <= last
 
 
 def offer_for_all(holes: Sequence[Hole]) -> str | None:

@@ -35,7 +35,7 @@ class Positions:
     """Converts between the positions of one text, in one encoding, and its characters."""
 
     def __init__(self, lines: LineIndex, encoding: lsp.PositionEncodingKind | str) -> None:
-        self._lines = lines
+        self.lines = lines
         self._width = _WIDTHS[encoding]
 
     def offset(self, position: lsp.Position) -> int:
@@ -44,10 +44,10 @@ class Positions:
         Beyond a line's end it is that end, beyond the last line the end of the text; inside a
         character (half of a surrogate pair) it is the end of that character.
         """
-        if position.line >= len(self._lines):
-            return len(self._lines.text)
-        content = self._lines.content(position.line)
-        text = content.of(self._lines.text)
+        if position.line >= len(self.lines):
+            return len(self.lines.text)
+        content = self.lines.content(position.line)
+        text = content.of(self.lines.text)
         if text.isascii() or self._width is _utf32:
             return content.start + min(position.character, len(text))
         units = 0
@@ -59,9 +59,9 @@ class Positions:
 
     def position(self, offset: int) -> lsp.Position:
         """Return the position of a character; between CR and LF it is the line's end."""
-        line = self._lines.line_at(offset)
-        content = self._lines.content(line)
-        before = self._lines.text[content.start : min(offset, content.end)]
+        line = self.lines.line_at(offset)
+        content = self.lines.content(line)
+        before = self.lines.text[content.start : min(offset, content.end)]
         return lsp.Position(line, sum(map(self._width, before)))
 
     def span(self, lsp_range: lsp.Range) -> Span:

@@ -6,11 +6,9 @@ import os
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
-from pygls.uris import to_fs_path
-
 from engine.protocol import MAX_TEXT_CHARS
 from grammars.span import Span
-from lsp_server.documents import Snapshot
+from lsp_server.documents import Snapshot, local_path
 from lsp_server.ignoring import OUR_IGNORE_FILE, ignore_list, is_refused, is_secret
 from lsp_server.settings import Settings
 
@@ -49,8 +47,8 @@ def _off_limits(uri: str) -> str | None:
     # Editors show files by other schemes, too: of a remote machine, or as they were in git.
     if is_secret(PurePath(unquote(urlsplit(uri).path).replace("\\", "/"))):
         return secret
-    named = to_fs_path(uri) if uri.startswith("file:") else None
-    if not named or "\0" in named:
+    named = local_path(uri)
+    if not named:
         return None
     ignore_list.cache_clear()  # the user may have changed the lists since
     for path in (Path(os.path.abspath(named)), Path(os.path.realpath(named))):  # noqa: PTH100

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# {} is a syntax error as `BrokenLines.told` tells it.
+MEND = "Fix the syntax error in the line {}. Change nothing else."
+
 _ANNOTATED = frozenset({"python", "typescript", "typescriptreact"})
 _OTHERS = frozenset({"javascript", "javascriptreact", "rust", "go", "c", "cpp", "java"})
 

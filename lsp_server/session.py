@@ -24,6 +24,7 @@ from lsp_server.offers import Offers
 from lsp_server.progress import Progress
 from lsp_server.setting_sources import sources
 from lsp_server.settings import Origin, Source, debounce_of, resolve
+from lsp_server.surroundings import Surroundings
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ class Session:
         self.completions = Completions()
         self.metrics = Metrics()
         self.offers = Offers(self.documents, self.metrics)
+        self.surroundings = Surroundings()
+        self.folders: tuple[Path, ...] = ()
         self.debounce_ms = 0
         self._options = options
         self._problems: tuple[str, ...] = ()
@@ -58,7 +61,8 @@ class Session:
         encoding = self.server.workspace.position_encoding
         self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16
         said = Source.of(Origin.EDITOR, "the editor's settings", params.initialization_options)
-        effective = resolve([*sources(_folder(params)), self._options, said])
+        self.folders = _folders(params)
+        effective = resolve([*sources(next(iter(self.folders), None)), self._options, said])
         self.settings, self._problems = effective.settings, effective.problems
         self.metrics.is_on = self.settings.metrics
         client = params.client_info.name if params.client_info else ""
@@ -142,8 +146,8 @@ class Session:
             progress.on_status(status)
 
 
-def _folder(params: lsp.InitializeParams) -> Path | None:
-    """Return the folder the client works in, if it has one on this machine."""
-    uri = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
-    path = to_fs_path(uri) if uri and uri.startswith("file:") else params.root_path
-    return Path(path) if path else None
+def _folders(params: lsp.InitializeParams) -> tuple[Path, ...]:
+    """Return the folders the client works in, those that are on this machine."""
+    uris = [folder.uri for folder in params.workspace_folders or ()] or [params.root_uri]
+    paths = [to_fs_path(uri) for uri in uris if uri and uri.startswith("file:")]
+    return tuple(Path(path) for path in paths or [params.root_path] if path)

@@ -42,6 +42,7 @@ class Settings:
     code_lens: bool
     disabled_languages: frozenset[str]
     max_file_kb: int
+    context: bool
     confirm_edits: bool
     metrics: bool
 
@@ -178,7 +179,7 @@ def _refused_to_projects(name: str, value: object) -> str | None:
             return "not a model of `diffill model list`, and a project may name no other"
         case "confirm_edits", False:
             return "and a project may only turn it on"
-        case "metrics", True:
+        case "metrics" | "context", True:
             return "and a project may only turn it off"
         case _:
             return None

@@ -6,11 +6,20 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from editor_clients.command_line import examples
+from editor_clients.command_line.edit_arguments import (
+    EDITS,
+    FILES,
+    add_output,
+    add_selectors,
+    add_single_line,
+    add_sources,
+    add_writing,
+    count,
+    natural,
+)
 
 if TYPE_CHECKING:
     from typing import Protocol
-
-    from editor_clients.command_line.targets import Lines, Range
 
     class Commands(Protocol):
         """What `add_subparsers` returns; its type has no public name."""
@@ -35,9 +44,6 @@ exit codes:
   123  a fault of Diffill
   130  interrupted"""
 
-# How shtab completes a file name; it is imported only to print a script.
-_FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
@@ -54,12 +60,12 @@ def parser() -> argparse.ArgumentParser:
     )
     model, manners, dials = _shared()
 
-    for name, (what, add_places) in _EDITS.items():
+    for name, (what, add_places) in EDITS.items():
         command = commands.add_parser(name, parents=[dials], allow_abbrev=False, help=what)
         add_places(command)
-        _add_sources(command)
-        _add_output(command)
-        _add_writing(command)
+        add_sources(command)
+        add_output(command)
+        add_writing(command)
     _add_holes(commands, manners)
     _add_check(commands, manners)
     _add_undo(commands, manners)
@@ -129,183 +135,15 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
 def _add_eval(commands: Commands) -> None:
     from engine.evaluation.modes import add_arguments
 
-    what = "score the fills of benchmark cases and held-out files, as one table"
+    what = "score fills of benchmark cases and held-out files, and edit tasks, as one table"
     add_arguments(commands.add_parser("eval", allow_abbrev=False, help=what))
-
-
-def _add_fill(command: argparse.ArgumentParser) -> None:
-    _add_selectors(command)
-    command.set_defaults(instruction=None)
-
-
-def _add_rewrite(command: argparse.ArgumentParser) -> None:
-    _add_selectors(command)
-    command.add_argument(
-        "--instruction",
-        metavar="TEXT",
-        help="what to change; {message} is what was found at the place "
-        "(default with --diagnostics: fix it)",
-    )
-
-
-def _add_repair(command: argparse.ArgumentParser) -> None:
-    _add_max_spans(command)
-    command.set_defaults(
-        instruction=None, targets=None, query=None, symbols=None, holes=False, diagnostics=None
-    )
-
-
-def _add_run(command: argparse.ArgumentParser) -> None:
-    recipe = command.add_argument("recipe", metavar="RECIPE.toml", help="the steps and checks")
-    vars(recipe).update(complete=_FILES)
-    _add_max_spans(command)
-    command.set_defaults(diagnostics=None)
-
-
-# The commands that edit: what each does, and how it is told the places.
-_EDITS = {
-    "fill": ("fill places of files; print the diff, or write it", _add_fill),
-    "rewrite": ("rewrite places of files as told; print the diff, or write it", _add_rewrite),
-    "repair": ("rewrite the lines with syntax errors, keep what mends them", _add_repair),
-    "run": ("make the edits of a recipe, step by step; print the diff, or write it", _add_run),
-}
-
-
-def _add_sources(command: argparse.ArgumentParser) -> None:
-    paths = command.add_argument(
-        "paths",
-        metavar="PATH",
-        nargs="*",
-        help="a file, a folder, a glob pattern, or - for standard input",
-    )
-    vars(paths).update(complete=_FILES)
-    command.add_argument(
-        "--stdin-filename", metavar="NAME", help="the name of what - reads; it tells the language"
-    )
-    command.add_argument(
-        "--files-from", metavar="FILE", help="read names from a file, one a line or NUL-ended; -"
-    )
-    command.add_argument(
-        "--changed", action="store_true", help="the files git sees changed, in PATH or here"
-    )
-    command.add_argument(
-        "--since", metavar="COMMIT", help="changed since a commit (implies --changed)"
-    )
-    command.add_argument("--language", metavar="ID", help="instead of what the name tells")
-
-
-def _add_selectors(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("places (at least one; they add up)")
-    group.add_argument(
-        "--lines",
-        dest="targets",
-        action="append",
-        type=_lines,
-        metavar="A-B",
-        help="whole lines, from 1",
-    )
-    group.add_argument(
-        "--range",
-        dest="targets",
-        action="append",
-        type=_range,
-        metavar="L:C-L:C",
-        help="characters, from 1, the last one not included; L:C is a cursor",
-    )
-    group.add_argument(
-        "--query", metavar="QUERY", help="what a tree-sitter query captures, but for @_names"
-    )
-    group.add_argument(
-        "--symbol",
-        dest="symbols",
-        action="append",
-        metavar="NAME",
-        help="a function, method or class, as f or C.f; a fill fills a function's body",
-    )
-    group.add_argument("--holes", action="store_true", help="what is still to be written")
-    group.add_argument(
-        "--diagnostics",
-        metavar="FILE",
-        help="the lines that ruff (JSON), mypy, pyright (JSON) or SARIF report; - is stdin",
-    )
-    _add_max_spans(command)
-
-
-def _add_max_spans(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--max-spans", type=_count, metavar="N", help="no more places than this")
-
-
-def _add_output(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("output (default: a unified diff)")
-    forms = group.add_mutually_exclusive_group()
-    for option, form, what in (
-        ("--json", "json", "one JSON object"),
-        ("--json=stream", "stream", "one JSON object a line, as each file is done"),
-        ("--sarif", "sarif", "SARIF 2.1.0, with the edits as fixes"),
-    ):
-        forms.add_argument(option, dest="form", action="store_const", const=form, help=what)
-    group.add_argument("--context", type=_natural, default=3, metavar="N", help="lines of the diff")
-    group.add_argument("--patch", metavar="FILE", help="leave a patch for `git apply`, too")
-    group.add_argument("--record", metavar="FILE", help="leave what `diffill replay` takes, too")
-    group.add_argument("--check", action="store_true", help="exit code 1 if something would change")
-    group.add_argument(
-        "-i", "--interactive", action="store_true", help="ask about each edit, and show it grow"
-    )
-    _add_single_line(command)
-    command.set_defaults(form="diff")
-
-
-def _add_single_line(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--single-line",
-        action=argparse.BooleanOptionalAction,
-        help="end with the first line (default: for a fill within one line)",
-    )
-
-
-def _add_writing(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("writing (default: no file changes)")
-    group.add_argument("--write", action="store_true", help="write the files; of -, print the text")
-    group.add_argument("--atomic", action="store_true", help="all files, or none")
-    group.add_argument(
-        "--allow-dirty", action="store_true", help="files with uncommitted changes, too"
-    )
-    group.add_argument(
-        "--check-cmd",
-        metavar="COMMAND",
-        help="keep a file only if this succeeds; without {file} in it, run once for all",
-    )
-    group.add_argument(
-        "--lint-cmd",
-        action="append",
-        metavar="COMMAND",
-        help="a linter or type checker (ruff or pyright as JSON, mypy, SARIF): keep a file only if "
-        "this finds nothing new; may be repeated",
-    )
-    group.add_argument(
-        "--check-timeout", type=_seconds, metavar="SECONDS", help="time for one check (default 600)"
-    )
-    group.add_argument(
-        "--format-cmd",
-        metavar="COMMAND",
-        help="a formatter from standard input to standard output; what it does to edited lines "
-        "becomes part of the edit",
-    )
-    group.add_argument(
-        "--deadline", type=_seconds, metavar="SECONDS", help="stop after this; keep what is done"
-    )
-    group.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the same command where it was interrupted or stopped",
-    )
 
 
 def _add_holes(commands: Commands, manners: argparse.ArgumentParser) -> None:
     command = commands.add_parser(
         "holes", parents=[manners], allow_abbrev=False, help="list what is still to be written"
     )
-    _add_sources(command)
+    add_sources(command)
     command.add_argument("--query", metavar="QUERY", help="list what a query captures, instead")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -313,9 +151,9 @@ def _add_holes(commands: Commands, manners: argparse.ArgumentParser) -> None:
 def _add_check(commands: Commands, manners: argparse.ArgumentParser) -> None:
     what = "list what would be edited, and what stands in the way; exit code 1 if there is any"
     command = commands.add_parser("check", parents=[manners], allow_abbrev=False, help=what)
-    _add_sources(command)
+    add_sources(command)
     command.add_argument("--recipe", metavar="RECIPE.toml", help="the places of its steps")
-    _add_selectors(command)
+    add_selectors(command)
     command.add_argument("--allow-dirty", action="store_true", help="as if called with it later")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -330,12 +168,12 @@ def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
 def _add_explain(commands: Commands, dials: argparse.ArgumentParser) -> None:
     what = "show how one edit comes about: what the model sees, its steps, drafts and verdicts"
     command = commands.add_parser("explain", parents=[dials], allow_abbrev=False, help=what)
-    _add_selectors(command)
+    add_selectors(command)
     command.add_argument("--instruction", metavar="TEXT", help="a rewrite; without it, a fill")
-    _add_single_line(command)
-    _add_sources(command)
+    add_single_line(command)
+    add_sources(command)
     command.add_argument("--replay", metavar="FILE", help="an edit of a replay file, instead")
-    command.add_argument("--edit", type=_count, metavar="N", help="which one, if there are more")
+    command.add_argument("--edit", type=count, metavar="N", help="which one, if there are more")
     command.add_argument("--all-steps", action="store_true", help="leave none of many steps out")
     command.add_argument("--json", action="store_true", help="one JSON object")
     command.set_defaults(
@@ -349,8 +187,8 @@ def _add_replay(
     what = "make the edits of a replay file again, tell which come out differently"
     command = commands.add_parser("replay", parents=[model, manners], help=what)
     replay = command.add_argument("replay", metavar="FILE", help="what --record left")
-    vars(replay).update(complete=_FILES)
-    command.add_argument("--edit", type=_count, metavar="N", help="only this one")
+    vars(replay).update(complete=FILES)
+    command.add_argument("--edit", type=count, metavar="N", help="only this one")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -369,11 +207,11 @@ def _add_serve(
     what = "answer other tools on this machine: llama.cpp's, OpenAI's and Mercury's interface"
     command = commands.add_parser("serve", parents=[model, manners], help=what)
     command.add_argument(
-        "--port", type=_natural, default=8012, metavar="N", help="of 127.0.0.1 (default: 8012)"
+        "--port", type=natural, default=8012, metavar="N", help="of 127.0.0.1 (default: 8012)"
     )
     command.add_argument("--ray", action="store_true", help="on Ray Serve (extra `cluster`)")
     command.add_argument(
-        "--replicas", type=_count, default=1, metavar="N", help="how many engines Ray runs"
+        "--replicas", type=count, default=1, metavar="N", help="how many engines Ray runs"
     )
 
 
@@ -398,41 +236,6 @@ def _add_doctor(commands: Commands, model: argparse.ArgumentParser) -> None:
     doctor.add_argument("--verify", action="store_true", help="hash the model's file, too")
     doctor.add_argument("--quick", action="store_true", help="do not start the engine")
     doctor.set_defaults(color="auto", quiet=False)
-
-
-def _lines(value: str) -> Lines:
-    from editor_clients.command_line.targets import parse_lines
-
-    return parse_lines(value)
-
-
-def _range(value: str) -> Range:
-    from editor_clients.command_line.targets import parse_range
-
-    return parse_range(value)
-
-
-def _natural(value: str) -> int:
-    if not value.isascii() or not value.isdigit():
-        raise argparse.ArgumentTypeError(f"{value!r} is not a number")
-    return int(value)
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds")
-    return seconds
-
-
-def _count(value: str) -> int:
-    number = _natural(value)
-    if not number:
-        raise argparse.ArgumentTypeError("0 is not a number of places")
-    return number
 
 
 class _Version(argparse.Action):

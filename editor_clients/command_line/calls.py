@@ -22,10 +22,11 @@ from editor_clients.command_line.survey import STDIN, Survey
 from editor_clients.command_line.unfinished import Unfinished
 from editor_clients.command_line.writing import Manner
 from engine.protocol import Effort
+from lsp_server.rewrites import MEND
 
 _CHECK_S = 600.0
 _FIX = "Fix this: {message}"
-_MEND = "Fix the syntax error ({message}). Change nothing else."
+_MEND = MEND.format("{message}")
 
 
 def dials_of(args: argparse.Namespace) -> Dials:

@@ -17,6 +17,7 @@ from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
 from engine.errors import EngineError
 from engine.protocol import EditRequest, Effort
+from engine.remotes import remote_of
 from grammars.languages import LANGUAGES
 from grammars.span import Span
 
@@ -40,7 +41,10 @@ def run(
     verify: bool = False,
     quick: bool = False,
 ) -> Exit:
-    """Print the checks; exit code 1 if one fails. Nothing is fetched and nothing is sent."""
+    """Print the checks; exit code 1 if one fails.
+
+    Nothing is fetched, and nothing sent but two lines of ours to a remote that is the model.
+    """
     return show(_checks(open_engine, screen, model, verify, quick), screen)
 
 
@@ -99,6 +103,8 @@ def _cache() -> Check:
 
 def _model(model: str | None, verify: bool) -> Check:
     try:
+        if remote := remote_of(model):
+            return Check("model", f"{remote.name}, elsewhere: {remote.kind} at {remote.url}", True)
         local = catalogue.resolve_local(model)
         if local.path.is_file():
             catalogue.gguf_architecture(local.path)

@@ -14,9 +14,8 @@ from editor_clients.command_line.places import Place
 from engine.config import candidates_for
 from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnavailable
 from engine.protocol import MAX_CANDIDATES, Candidate, EditRequest, EditResult
-from grammars.languages import language
+from grammars.faults import is_mended
 from grammars.span import Replacement, Span, apply
-from grammars.syntax import ParseTimeout, SyntaxTree
 from grammars.validation import Verdict
 
 
@@ -151,7 +150,7 @@ class Editing:
             new, status = "", SpanStatus.UNCHANGED
         elif not verdict.ok:
             status = SpanStatus.INVALID
-        elif self._order.mends and not _mends(text, Replacement(here.span, new), request.language):
+        elif self._order.mends and not is_mended(text, whole, request.language):
             verdict = Verdict(ok=False, reasons=("the syntax error is still there",))
             status = SpanStatus.INVALID
         return SpanOutcome(
@@ -171,16 +170,3 @@ class Editing:
             self._failures_in_row += 1
             if self._failures_in_row > 1 or not self._has_answered:
                 raise error
-
-
-def _mends(text: str, replacement: Replacement, language_id: str) -> bool:
-    """Tell whether an edit leaves fewer syntax errors than there were."""
-    known = language(language_id)
-    if not known:
-        return False
-    old, new = text, apply(text, [replacement])
-    try:
-        before, after = (len(SyntaxTree.parse(t, known).faults()) for t in (old, new))
-    except ParseTimeout:
-        return False
-    return after < before

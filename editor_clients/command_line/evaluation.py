@@ -1,4 +1,4 @@
-"""`diffill eval`: measure the fills, in a process of its own, for torch stays out of this one."""
+"""`diffill eval`: measure edits, in a process of its own, for torch stays out of this one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ def run(arguments: Sequence[str], files: Sequence[Path], model: str | None) -> i
     `files` are those the arguments name: without them no model is fetched.
     """
     for path in files:
-        if not path.is_file():
-            raise Stop(Exit.USAGE, f"{path} is not a file: no cases there")
+        if not path.exists():
+            raise Stop(Exit.USAGE, f"{path} does not exist: no cases there")
     if not files:
-        raise Stop(Exit.USAGE, "nothing to evaluate: give files of cases, or sources by --held")
+        raise Stop(
+            Exit.USAGE, "nothing to evaluate: give files of cases, sources by --held, or --edits"
+        )
     ensure_model(model, Screen())
     command = [sys.executable, "-P", "-m", "engine.evaluation", *arguments]
     with subprocess.Popen(command) as child:

@@ -71,7 +71,8 @@ class Page:
         seen = "the instruction, the old text and the lines above it"
         if request.instruction is None:
             seen = _window(sight, text[: span.start], text[span.end :])
-        yield f"{self._title('canvas')}  the model saw {seen}: {counted(sight.tokens, 'token')}"
+        tokens = f": {counted(sight.tokens, 'token')}" if sight.tokens else ""
+        yield f"{self._title('canvas')}  the model saw {seen}{tokens}"
         lines = LineIndex(text)
         old = span.of(text)
         end = span.start + len(old.rstrip("\r\n"))  # the mark stands in front of the line end

@@ -149,7 +149,7 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             from editor_clients.command_line import evaluation
 
             options = argv[argv.index("eval") + 1 :]
-            return evaluation.run(options, [*args.cases, *args.held], args.model)
+            return evaluation.run(options, [*args.cases, *args.held, *args.edits], args.model)
         case "lsp":
             from lsp_server.main import run
 

@@ -49,6 +49,7 @@ class Order:
             language=language,
             path=os.fsencode(path).decode(errors="replace"),
             instruction=instruction,
+            mends=self.mends,
             single_line=single_line,
             priority=self.priority,
             **asdict(self.dials),

@@ -11,6 +11,7 @@ from editor_clients.command_line.diagnostics import Finding
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.files import MAX_FILE_BYTES
 from editor_clients.command_line.targets import Target
+from grammars.faults import broken_lines
 from grammars.holes import find_holes
 from grammars.languages import language, language_of_path
 from grammars.lines import LineIndex
@@ -18,7 +19,7 @@ from grammars.search import find_captures, languages_of
 from grammars.selection import body_of
 from grammars.span import Span
 from grammars.symbols import find_symbol
-from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
+from grammars.syntax import ParseTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Search:
             for hole in find_holes(text, known.id, name):
                 yield Place(_without_last_line_end(text, hole.span), hole.what)
         if self.faults:
-            yield from _faults(text, known.id)
+            for broken in broken_lines(text, known.id):
+                yield Place(broken.block, broken.told(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,19 +131,6 @@ def _found_by_others(lines: LineIndex, findings: Iterable[Finding]) -> Iterator[
                 _lines(lines, finding.first - 1, min(finding.last, len(lines)) - 1),
                 finding.message,
             )
-
-
-def _faults(text: str, language_id: str) -> Iterator[Place]:
-    known = language(language_id)
-    faults = SyntaxTree.parse(text, known).faults() if known else []
-    lines = LineIndex(text)
-    for fault in faults:
-        first, last = lines.line_at(fault.span.start), lines.line_at(fault.span.end)
-        yield Place(_lines(lines, first, last), _told(fault))
-
-
-def _told(fault: SyntaxFault) -> str:
-    return f"missing {fault.missing}" if fault.kind == "MISSING" else "syntax error"
 
 
 def _lines(lines: LineIndex, first: int, last: int) -> Span:

@@ -77,8 +77,8 @@ class _Task:
 
     outcome: FileOutcome
     counts: list[int]  # how many places each step was seen to have
-    step: int = 0
-    work: Work | None = None  # what is to do for the step
+    step: int = -1  # the one it is at
+    work: Work | None = None  # what is to do for it
 
     @property
     def file(self) -> UserFile:
@@ -180,7 +180,8 @@ class _Run:
     def _advance(self, task: _Task) -> None:
         """Go on to the next step that has something to do, or to the end."""
         steps, task.work = self._call.survey.steps, None
-        while task.work is None and task.step < len(steps):
+        while task.work is None and task.step + 1 < len(steps):
+            task.step += 1
             # What an earlier step wrote may have places that nobody could see before.
             if task.counts[task.step] or task.outcome.is_changed:
                 file, room = task.file, self._rooms[task.step]
@@ -188,7 +189,6 @@ class _Run:
                     task.work = Work(file, task.outcome.language, places)
                 if room is not None:
                     self._rooms[task.step] = room - len(places)
-            task.step += 1
 
     def _edit_all(
         self,
@@ -202,7 +202,7 @@ class _Run:
         if total > 1 and not self._call.output.interactive:  # people go first
             orders = tuple(replace(order, priority=Priority.BATCH) for order in orders)
         if first.work:  # a wrong option is told before a model is fetched
-            request_of(orders[first.step - 1], first.work)
+            request_of(orders[first.step], first.work)
         with self._meter.paused():
             open_engine = open_engine or engine_for(model, self._screen)
         self._meter.begin("starting", total, "spans", self._num_files)
@@ -221,7 +221,7 @@ class _Run:
                 if task and task.work and not self._call.output.interactive:
                     # The engine works on it while this file is formatted, written and checked.
                     with contextlib.suppress(ConfigError):  # told when its turn comes
-                        asking.ahead(request_of(orders[task.step - 1], task.work))
+                        asking.ahead(request_of(orders[task.step], task.work))
                 self._keep(done)
 
     def _choose(self) -> Choose:
@@ -237,11 +237,12 @@ class _Run:
         complete = False
         try:
             while work := task.work:
-                number = task.step - 1
-                for span in editings[number].outcomes(work):
-                    outcome.spans.append(replace(span, step=number))
+                for span in editings[task.step].outcomes(work):
+                    outcome.spans.append(replace(span, step=task.step))
                     self._meter.step(span.stats)
                     self._tell(work, span)
+                if editings[task.step].is_stopped:
+                    break
                 self._advance(task)
             complete = True
         finally:

@@ -11,6 +11,11 @@ from editor_clients.command_line.engines import ready_model
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, counted, table
 
+_HEAD = (
+    *("PID", "MODEL", "STATE", "MEMORY", "CLIENTS"),
+    *("RUNNING", "WAITING", "DONE", "UPTIME", "PORT"),
+)
+
 
 def run(model: str | None, screen: Screen) -> Exit:
     """Serve until interrupted, told to stop, or idle for long."""
@@ -33,8 +38,7 @@ def status(screen: Screen, *, as_json: bool) -> Exit:
     if not engines:
         screen.say("no engine is running; one starts when it is needed")
         return Exit.DONE
-    head = ("PID", "MODEL", "STATE", "MEMORY", "CLIENTS", "RUNNING", "WAITING", "DONE", "UPTIME")
-    rows = [head, *map(_row, engines)]
+    rows = [_HEAD, *map(_row, engines)]
     screen.out(table(list[tuple[str, ...]](rows)))
     return Exit.DONE
 
@@ -59,6 +63,7 @@ def _row(engine: dict[str, Any]) -> tuple[str, ...]:
         str(len(engine["clients"])),
         *map(str, numbers),
         f"{engine['uptime_s']:.0f} s",
+        ", ".join(map(str, engine["ports"])) or "-",
     )
 
 

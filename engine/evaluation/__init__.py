@@ -1,1 +1,1 @@
-"""How good the fills are, measured: cases, decoders, a sandbox for the tests, scores, a report."""
+"""How good fills and rewrites are: cases, decoders, a sandbox for their tests, scores, a report."""

@@ -12,6 +12,8 @@ CAUSAL = ("base", "sequential", "verified")
 # A canvas denoised: of a length that is found, of FIXED_TOKENS, of the true length.
 DENOISED = ("fixed", "oracle")
 MODES = (*CAUSAL, "parallel", *DENOISED)
+HALVES = ("dev", "held")  # of edit tasks: those to tune on, and those to be judged by
+REWRITE = "rewrite"  # what edit tasks are done by
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sources to make holes in: package, path, text",
     )
     parser.add_argument(
+        "--edits",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="TASKS.toml",
+        help="edit tasks to do by instruction; a folder stands for its *.toml",
+    )
+    parser.add_argument("--half", choices=HALVES, help="of the edit tasks only these")
+    parser.add_argument(
         "--mode",
         type=_modes,
         metavar="A,B,…",
@@ -40,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="at most N cases a set")
     parser.add_argument("--seed", type=_natural, default=0, help="which cases, and what is drawn")
     parser.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    parser.add_argument(
+        "--deadline", type=_positive, metavar="SECONDS", help="for one edit (default: the effort's)"
+    )
     parser.add_argument("--raw", action="store_true", help="first drafts: no gate, no second try")
     parser.add_argument("--adapter", metavar="FILE", help="instead of the shipped one; or none")
     parser.add_argument(

@@ -9,6 +9,7 @@ from engine.config import EFFORTS, Decoding
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.evaluation.cases import Case
+from engine.evaluation.edits import EditTask
 from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
 from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
@@ -18,6 +19,7 @@ from engine.loading import editor_on
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, Effort
+from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from grammars.span import Span
@@ -25,9 +27,9 @@ from grammars.span import Span
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A fill; refused ones are not offered to the user. `tokens` are the text's and its end.
+    """A fill or rewrite; refused ones are not offered. `tokens` are the text's and its end.
 
-    `steps` are the forward calls of decoding, `context_calls` those that read prefix and suffix.
+    `steps` are the forward calls of decoding, `context_calls` those that read context and prompt.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Predictors:
     family: Layout
     effort: Effort
     seed: int
+    deadline_s: float
     raw: bool  # first drafts alone: no syntax gate, no other indentation or cut, no further try
 
     def of(self, mode: str) -> Predictor:
@@ -69,7 +72,7 @@ class Predictors:
     def predict(self, mode: str, case: Case) -> Prediction:
         """Fill a case; out of time, it is as in the editor: nothing is offered."""
         fill = self.of(mode)
-        control = Control(EFFORTS[self.effort].deadline_s)
+        control = Control(self.deadline_s)
         try:
             text, offered = fill(case, control)
         except DeadlineExceeded:
@@ -77,14 +80,50 @@ class Predictors:
         seconds = control.seconds
         if case.single_line:
             text = first_line(text)
-        return Prediction(
-            text=text,
-            offered=offered,
-            tokens=self._tokens(text, case),
-            steps=control.steps,
-            context_calls=control.forward_calls - control.steps,
-            seconds=seconds,
+        return _made(text, offered, self._tokens(text, case), control, seconds)
+
+    def rewrite(self, task: EditTask) -> Prediction:
+        """Do an edit task; out of time, it is as in the editor: nothing is offered.
+
+        Raises:
+            ConfigError: if the model knows no chat form.
+        """
+        request = EditRequest(
+            text=task.text,
+            spans=(task.span,),
+            language=task.language,
+            instruction=task.instruction,
+            effort=self.effort,
+            candidates=1,
+            seed=self.seed,
         )
+        control = Control(self.deadline_s)
+        try:
+            if self.raw:
+                text, offered = self._first_rewrite(request, control), True
+            else:
+                editor = editor_on(self.model, self.tokenizer, self.family, context_mb=0)
+                best = editor.edit(request, control).best
+                text, offered = best.replacements[0].text, best.verdict.ok
+        except DeadlineExceeded:
+            text, offered = "", False
+        tokens = len(self.tokenizer.encode(text)) + 1
+        return _made(text, offered, tokens, control, control.seconds)
+
+    def _first_rewrite(self, request: EditRequest, control: Control) -> str:
+        if not isinstance(self.family, Family):
+            raise ConfigError("this model fills holes, but rewrites nothing by instruction")
+        (span,) = request.spans
+        shape = HoleShape(
+            request.text[: span.start], request.text[span.end :], span.of(request.text)
+        )
+        rewriter = Rewriter(self.model, self.tokenizer, self.family, self._nothing_kept)
+        effort = EFFORTS[self.effort]
+        assert request.instruction
+        tries = rewriter.tries(
+            shape, request.language, request.instruction, effort, self.seed, control
+        )
+        return next(tries).text
 
     def _tokens(self, text: str, case: Case) -> int:
         r"""Count a text and its end, which for a single line is its line end.
@@ -145,6 +184,17 @@ class Predictors:
             return filler.on_canvas(_shape(case), effort, length, control).text, True
 
         return fill
+
+
+def _made(text: str, offered: bool, tokens: int, control: Control, seconds: float) -> Prediction:
+    return Prediction(
+        text=text,
+        offered=offered,
+        tokens=tokens,
+        steps=control.steps,
+        context_calls=control.forward_calls - control.steps,
+        seconds=seconds,
+    )
 
 
 def _shape(case: Case) -> HoleShape:

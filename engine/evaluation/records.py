@@ -13,7 +13,7 @@ from engine.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One case under one mode, its fill and its scores.
+    """One case under one mode, its fill or rewrite and its scores.
 
     `run` and `case` are hashes of the settings and of the case: only equal ones compare.
     """
@@ -35,6 +35,9 @@ class Record:
     steps: int
     context_calls: int
     seconds: float
+    half: str = ""  # of an edit task: dev or held
+    excess: int = 0  # lines it changes beyond those a person would
+    kept: bool = True  # whether what should stay has its white space still
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,39 @@ def edit_similarity(text: str, truth: str) -> float:
             above_left = row[j]
             row[j] = min(cost, row[j] + 1, row[j - 1] + 1)
     return 1 - row[-1] / max(len(a), len(b), 1)
+
+
+def changed_lines(old: str, new: str) -> int:
+    """Count the lines a diff would show as removed or added."""
+    a, b = old.split("\n"), new.split("\n")
+    kept = sum(block.size for block in _matching(a, b))
+    return len(a) + len(b) - 2 * kept
+
+
+def excess_lines(old: str, new: str, expected: str) -> int:
+    """Count the lines `new` changes beyond as many as the expected edit does."""
+    return max(0, changed_lines(old, new) - changed_lines(old, expected))
+
+
+def keeps_white_space(old: str, new: str, expected: str) -> bool:
+    """Tell whether no line but those of the expected edit differs from its old one in blanks."""
+    return _respaced(old, new) <= _respaced(old, expected)
+
+
+def _respaced(old: str, new: str) -> set[int]:
+    """Return the numbers of old lines that come again with other white space."""
+    a, b = old.split("\n"), new.split("\n")
+    bare = [["".join(line.split()) for line in lines] for lines in (a, b)]
+    return {
+        block.a + i
+        for block in _matching(*bare)
+        for i in range(block.size)
+        if a[block.a + i] != b[block.b + i]
+    }
+
+
+def _matching(a: Sequence[str], b: Sequence[str]) -> list[difflib.Match]:
+    return difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
 
 
 def parses(prefix: str, text: str, suffix: str, language: str) -> bool:

@@ -24,7 +24,13 @@ from engine.shapes import (
 
 _LINEAR_4 = {"type": "linear", "factor": 4.0}
 
-_QWEN_FIM = Fim(prefix="<|fim_prefix|>", suffix="<|fim_suffix|>", middle="<|fim_middle|>")
+_QWEN_FIM = Fim(
+    prefix="<|fim_prefix|>",
+    suffix="<|fim_suffix|>",
+    middle="<|fim_middle|>",
+    repo_name="<|repo_name|>",
+    file_sep="<|file_sep|>",
+)
 _QWEN_ENDS = (
     "<|endoftext|>",
     "<|im_end|>",

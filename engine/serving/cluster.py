@@ -119,5 +119,6 @@ def stop() -> None:
     if not ray.is_initialized():
         return
     serve.delete(NAME)  # it waits for them; a shutdown does not
-    serve.shutdown()
+    if not os.environ.get("RAY_ADDRESS"):  # otherwise it is not ours
+        serve.shutdown()
     ray.shutdown()

@@ -134,6 +134,7 @@ class Completion:
             max_tokens=self.max_tokens,
             candidates=self.count,
             seed=self.seed,
+            explain=True,  # it tells how much was read
         )
 
     def fills(self, result: EditResult) -> list[Fill]:
@@ -144,6 +145,11 @@ class Completion:
         return [
             self._cut(c.replacements[0].text, result) for c in result.candidates if c.verdict.ok
         ]
+
+    def num_read(self, result: EditResult) -> int:
+        """Return how many tokens the model was given."""
+        sights = result.explanation.sights if result.explanation else ()
+        return sum(sight.tokens for sight in sights)
 
     def _cut(self, text: str, result: EditResult) -> Fill:
         found = [at for stop in self.stops if (at := text.find(stop)) >= 0]

@@ -47,6 +47,7 @@ class LlamaCpp:
     def answer(self, result: EditResult | None, model: str) -> Message:
         """Return the answer in one piece; None is a request for no token at all."""
         fill = self.asked.fills(result)[0] if result else None
+        read = self.asked.num_read(result) if result else 0
         tokens, seconds = (result.stats.tokens, result.stats.seconds) if result else (0, 0.0)
         text = fill.text if fill else ""
         answer: Message = {
@@ -57,7 +58,7 @@ class LlamaCpp:
             "stop": True,
             "model": model,
             "tokens_predicted": tokens,
-            "tokens_evaluated": 0,
+            "tokens_evaluated": read,
             "generation_settings": {"seed": self.asked.seed, "n_predict": self.asked.max_tokens},
             "prompt": "",
             "has_new_line": "\n" in text,
@@ -65,7 +66,7 @@ class LlamaCpp:
             "stop_type": _ENDS[fill.end] if fill else "limit",
             "stopping_word": "",
             "tokens_cached": 0,
-            "timings": _timings(tokens, seconds),
+            "timings": _timings(read, tokens, seconds),
         }
         if fill and fill.refused:
             answer["refused"] = fill.refused
@@ -79,11 +80,11 @@ class LlamaCpp:
         return [first, end | {"content": ""}] if text else [end]
 
 
-def _timings(tokens: int, seconds: float) -> dict[str, Any]:
-    """Return the times of a fill; Diffill does not tell reading from writing."""
+def _timings(read: int, tokens: int, seconds: float) -> dict[str, Any]:
+    """Return the counts and times of a fill; the time of reading is in that of writing."""
     spent = {
         f"{part}_{name}": value
-        for part, count, time_s in (("prompt", 0, 0.0), ("predicted", tokens, seconds))
+        for part, count, time_s in (("prompt", read, 0.0), ("predicted", tokens, seconds))
         for name, value in (
             ("n", count),
             ("ms", 1000 * time_s),

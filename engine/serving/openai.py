@@ -54,7 +54,7 @@ class OpenAIAnswer:
             | ({"refused": fill.refused} if fill.refused else {})
             for number, fill in enumerate(self.fills(result))
         ]
-        return {**self._head, "model": model, "choices": choices, "usage": _usage(result)}
+        return {**self._head, "model": model, "choices": choices, "usage": self._usage(result)}
 
     def chunks(self, result: EditResult | None, model: str) -> list[Message]:
         """Return the answer as a stream: each text, why it ends, and the usage if asked for."""
@@ -68,8 +68,19 @@ class OpenAIAnswer:
             {**self._head, "model": model, "choices": [choice]} for choice in made
         ]
         if self._with_usage:
-            chunks.append({**self._head, "model": model, "choices": [], "usage": _usage(result)})
+            chunks.append(
+                {**self._head, "model": model, "choices": [], "usage": self._usage(result)}
+            )
         return chunks
+
+    def _usage(self, result: EditResult | None) -> dict[str, int]:
+        read = self.asked.num_read(result) if result else 0
+        written = result.stats.tokens if result else 0
+        return {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+        }
 
 
 class Completions(OpenAIAnswer):
@@ -116,9 +127,3 @@ class FimCompletions(Completions):
     def delta(self, text: str) -> dict[str, Any]:
         """Return a choice of a chunk."""
         return {"text": text, "delta": {"content": text}}
-
-
-def _usage(result: EditResult | None) -> dict[str, int]:
-    """Return what an answer took; Diffill counts what it wrote, not what it read."""
-    tokens = result.stats.tokens if result else 0
-    return {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}

@@ -97,7 +97,8 @@ class Routes:
         if not dialect.asked.stream:
             return JSONResponse(dialect.answer(result, self._model))
         chunks = dialect.chunks(result, self._model)
-        body = b"".join(b"data: %s\n\n" % json.dumps(chunk).encode() for chunk in chunks)
+        lines = (json.dumps(chunk, separators=(",", ":")) for chunk in chunks)
+        body = b"".join(b"data: %s\n\n" % line.encode() for line in lines)
         return Response(body + dialect.last, media_type="text/event-stream")
 
     async def _models(self, _request: Request) -> Response:

@@ -123,9 +123,7 @@ class Sampler:
         bare = without_indentation(inside, common_indentation(inside)).strip("\n")
         if (pair := renamed(rng, bare)) is None:
             return None
-        prompt = rewrite_prompt(
-            self.tokenizer, self.family, before, pair.text, language, pair.instruction
-        )
+        prompt = rewrite_prompt(self.tokenizer, self.family, pair.text, language, pair.instruction)
         if len(prompt) > self.max_context:
             return None
         return Sample(

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
 from lsprotocol import types as lsp
 
-from lsp_server.arguments import EVERYWHERE, SOMEWHERE, Target, read_target
-from lsp_server.drafts import Draft, draft
+from lsp_server.arguments import (
+    AT_ONE_PLACE,
+    EVERYWHERE,
+    IN_FILES,
+    SOMEWHERE,
+    Target,
+    read_target,
+    read_uri,
+)
+from lsp_server.context import chosen_for
+from lsp_server.drafts import Draft, Order, draft
 from lsp_server.failures import InvalidParams, Refused
-from lsp_server.places import Places, every_hole, pointed_at
+from lsp_server.metrics import Kind
+from lsp_server.places import Places, broken_near, every_hole, exactly, pointed_at
+from lsp_server.refusals import refusal
+from lsp_server.rewrites import MEND
 from lsp_server.session import Session
+from lsp_server.surroundings import shown_path
 
 FILL = "diffill.fill"
 FILL_ALL = "diffill.fillAll"
 REWRITE = "diffill.rewrite"
+REPAIR = "diffill.repair"
+REROLL = "diffill.reroll"
+CONTEXT = "diffill.context"
+ACCEPTED = "diffill.accepted"
+
+Command = Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object] | None]
 
 CANNOT_APPLY = "this editor does not let a language server apply an edit"
 NO_CHANGE = "Diffill proposes to leave the text as it is"
+NO_DOUBTS = "the model was sure of all of the last edit here, or it has been changed since"
 
 
 def fill(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
     """Fill selections, or the hole or statement at a cursor."""
     target = read_target(session, params.arguments, SOMEWHERE)
+    order = Order(instruction=target.instruction)
     places = pointed_at(target.pointers)
-    return _run(session, target, places, "Diffill: fill", params.work_done_token)
+    return _run(session, target, places, order, "Diffill: fill", params.work_done_token)
 
 
 def fill_all(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
-    """Fill every hole of a document."""
-    target = read_target(session, params.arguments, EVERYWHERE)
-    return _run(session, target, every_hole, "Diffill: fill all holes", params.work_done_token)
+    """Fill every hole of some documents."""
+    target = read_target(session, params.arguments, IN_FILES)
+    token = params.work_done_token
+    return _run(session, target, every_hole, Order(), "Diffill: fill all holes", token)
 
 
 def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
@@ -42,18 +65,49 @@ def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[obj
         raise InvalidParams(
             f"{REWRITE} needs an `instruction`: the client is to ask the user for it"
         )
+    order = Order(instruction=target.instruction)
     places = pointed_at(target.pointers)
-    return _run(session, target, places, "Diffill: rewrite", params.work_done_token)
+    return _run(session, target, places, order, "Diffill: rewrite", params.work_done_token)
 
 
-COMMANDS: dict[str, Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object]]] = {
+def repair(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Mend the syntax error at a place, or the first of the document."""
+    target = read_target(session, params.arguments, AT_ONE_PLACE)
+    return _repair(session, target, params.work_done_token)
+
+
+def reroll(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Fill once more what the model was unsure of in the last edit of a document."""
+    target = read_target(session, params.arguments, EVERYWHERE)
+    spans, rolls = session.offers.doubts(target.snapshots[0].uri)
+    if not spans:
+        raise Refused(NO_DOUBTS)
+    order, token = Order(rolls=rolls), params.work_done_token
+    return _run(session, target, exactly(spans), order, "Diffill: roll again", token)
+
+
+def context(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Tell which definitions of other files the model is shown for a place."""
+    return _context(session, read_target(session, params.arguments, AT_ONE_PLACE))
+
+
+def accepted(session: Session, params: lsp.ExecuteCommandParams) -> None:
+    """Take note that the completion shown last in a document was accepted."""
+    session.offers.accept(Kind.COMPLETION, read_uri(params.arguments))
+
+
+COMMANDS: dict[str, Command] = {
     FILL: fill,
     FILL_ALL: fill_all,
     REWRITE: rewrite,
+    REPAIR: repair,
+    REROLL: reroll,
+    CONTEXT: context,
+    ACCEPTED: accepted,
 }
 
 
-def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+def execute(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object] | None:
     """Run the command a client names."""
     command = COMMANDS.get(params.command)
     if command is None:
@@ -65,19 +119,13 @@ async def _run(
     session: Session,
     target: Target,
     places: Places,
+    order: Order,
     label: str,
     token: lsp.ProgressToken | None,
 ) -> object:
     if target.apply and not session.capabilities.apply_edit:
         raise Refused(CANNOT_APPLY)
-    made = draft(
-        session,
-        target.snapshot,
-        places,
-        instruction=target.instruction,
-        token=token,
-        name=target.name,
-    )
+    made = draft(session, target.snapshots, places, order, token=token, name=target.name)
     if target.apply:
         return await _apply(session, (await made).accepted(), label)
     try:
@@ -86,14 +134,37 @@ async def _run(
         return {"edit": None, "reason": str(error), "stats": {}}
 
 
+async def _repair(session: Session, target: Target, token: lsp.ProgressToken | None) -> object:
+    (snapshot,), (pointer,) = target.snapshots, target.pointers
+    broken = await asyncio.to_thread(broken_near, snapshot, pointer)
+    order = Order(instruction=MEND.format(broken.told(snapshot.text)), mends=True)
+    return await _run(session, target, exactly([broken.block]), order, "Diffill: repair", token)
+
+
+async def _context(session: Session, target: Target) -> object:
+    (snapshot,) = target.snapshots
+    if reason := refusal(snapshot, session.settings):
+        raise Refused(reason)
+    spans = await asyncio.to_thread(pointed_at(target.pointers), snapshot)
+    return [
+        {
+            "path": shown_path(one.path, session.folders),
+            "names": sorted(one.definition.names),
+            "reason": one.reason,
+            "text": one.definition.text,
+        }
+        for one in await chosen_for(session, snapshot, snapshot.text, spans)
+    ]
+
+
 def _preview(session: Session, proposal: Draft) -> dict[str, Any]:
-    edit = proposal.edit(session) if proposal.replacements else None
+    edit = proposal.edit(session) if proposal.changes else None
     reason = None if edit else proposal.reason or NO_CHANGE
     return {"edit": edit, "reason": reason, "stats": asdict(proposal.stats)}
 
 
 async def _apply(session: Session, proposal: Draft, label: str) -> None:
-    if not proposal.replacements:
+    if not proposal.changes:
         session.inform(NO_CHANGE)
         return
     metadata = lsp.WorkspaceEditMetadata(is_refactoring=True)

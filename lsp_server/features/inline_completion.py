@@ -18,8 +18,10 @@ from engine.protocol import EditRequest, Effort, Priority
 from grammars.completion import CursorLine, is_welcome, worth_showing
 from grammars.languages import language
 from grammars.span import Replacement, Span, apply
+from lsp_server.context import context_of
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
+from lsp_server.features.commands import ACCEPTED
 from lsp_server.metrics import Event, Kind, counted
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
@@ -75,7 +77,12 @@ async def _completed(
         changes = ((Replacement(place, cursor.chosen + text),) for text in shown)
         session.offers.show(Kind.COMPLETION, today, changes)
     where = today.positions.range(place)
-    items = [lsp.InlineCompletionItem(cursor.chosen + text, range=where) for text in texts]
+    # For editors that change what they insert, so that the document tells nothing.
+    accepted = lsp.Command("Diffill: accepted", ACCEPTED, arguments=[{"uri": snapshot.uri}])
+    items = [
+        lsp.InlineCompletionItem(cursor.chosen + text, range=where, command=accepted)
+        for text in texts
+    ]
     return lsp.InlineCompletionList(items if invoked else items[:1]) if items else None
 
 
@@ -88,7 +95,10 @@ async def _made(
         where = cursor.text, snapshot.language, cursor.at
         if not await asyncio.to_thread(is_welcome, *where):
             return ()
-    request = _request(session, snapshot, cursor, invoked=invoked)
+    request = replace(
+        _request(session, snapshot, cursor, invoked=invoked),
+        context=await context_of(session, snapshot, cursor.text, [Span(cursor.at, cursor.at)]),
+    )
     try:
         with counted(session.metrics, Kind.COMPLETION):
             result = await session.engine.edit(request)

@@ -6,6 +6,7 @@ import logging
 
 from lsprotocol import types as lsp
 
+from lsp_server.documents import local_path
 from lsp_server.failures import Refused
 from lsp_server.session import Session
 
@@ -31,5 +32,7 @@ def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> Non
 
 def did_close(session: Session, params: lsp.DidCloseTextDocumentParams) -> None:
     """Forget a document."""
+    if path := local_path(params.text_document.uri):
+        session.surroundings.forget(path)
     session.offers.forget(params.text_document.uri)
     session.documents.close(params.text_document.uri)

@@ -241,16 +241,15 @@ class Trial:
         }
 
     def kill(self, project: Project, folder: Path) -> dict[str, Any]:
-        """Kill a run at random moments, every other one --atomic; --resume adds the answers up."""
+        """Kill runs of four edits at random moments; the answers add up by --resume."""
         before, dice = bytes_of(folder), random.Random(8)
-        halves = lost = mixed = 0
+        halves = lost = mixed = begun = 0
         moments: list[float] = []
-        plain = self.command(project, folder)
-        for number in range(self.kills):
-            atomic = ["--atomic"] if number % 2 else []
-            moments.append(round(dice.uniform(1, 40), 1))
+        command = [*self.command(project, folder), "--max-spans", "4", "--atomic", "--resume"]
+        for _ in range(self.kills):
+            moments.append(round(dice.uniform(5, 60), 1))
             process = subprocess.Popen(
-                ["diffill", *plain, *atomic, "--resume"],
+                ["diffill", *command],
                 cwd=folder,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -269,7 +268,8 @@ class Trial:
             )
             diffill(folder, "holes", "setup.py")  # any command recovers
             found = changed(bytes_of(folder), before)
-            mixed += bool(atomic and found and process.returncode)
+            begun += bool(now != before)
+            mixed += bool(found and process.returncode)
             if found:
                 diffill(folder, "undo")
             lost += bytes_of(folder) != before
@@ -277,6 +277,7 @@ class Trial:
         return {
             "kills": self.kills,
             "after seconds": moments,
+            "killed while files were written": begun,
             "half-written files": halves,
             "--atomic left some written": mixed,
             "bytes not restored": lost,

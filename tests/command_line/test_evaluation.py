@@ -20,7 +20,7 @@ def test_eval_refuses_before_it_fetches_a_model(diffill):
     nothing = diffill("eval")
     assert (nothing.code, "nothing to evaluate" in nothing.err) == (2, True)
     missing = diffill("eval", "missing.jsonl")
-    assert (missing.code, "missing.jsonl is not a file" in missing.err) == (2, True)
+    assert (missing.code, "missing.jsonl does not exist" in missing.err) == (2, True)
     assert diffill("eval", "--limit", "0").code == 2
 
 

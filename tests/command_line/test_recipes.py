@@ -1,5 +1,6 @@
 """`diffill run` and `diffill check`: several steps as one edit, and what would be edited."""
 
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -143,3 +144,11 @@ def test_check_tells_what_stands_in_the_way(diffill, sample):
     assert done.code == 1
     assert "read-only" in done.err
     assert "1 file of them could not be written" in done.err
+
+
+def test_q_ends_all_steps(diffill, sample, recipe, monkeypatch):
+    path = sample("X\nx\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    done = diffill("run", recipe(), "-i", "--write", "--json")
+    assert path.read_text() == "X\nx\n"
+    assert [s["step"] for s in done.json["files"][0]["spans"]] == [0]

@@ -72,7 +72,7 @@ def test_what_is_something_else_is_not_lost(diffill, sample, option):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "run.jsonl: holds 0 edits"),
+        ("", "holds 0 edits"),
         ("x = 1\n", "run.jsonl:1: not a line of a replay file"),
         ('{"schema": 1}\n', "run.jsonl:1: not a line of a replay file"),
         ('{"schema": 9}\n', "run.jsonl: schema 9, this Diffill reads 1"),

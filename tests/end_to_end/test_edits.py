@@ -68,6 +68,35 @@ def test_a_rust_hole_is_filled(project):
     assert "todo" not in after
 
 
+ACCOUNT = """\
+class Account:
+    \"\"\"A bank account.\"\"\"
+
+    def __init__(self, balance=0):
+        self.balance = balance
+
+    def withdraw(self, amount):
+        self.balance -= amount
+        return self.balance
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_method_is_rewritten_and_nothing_else(project, end):
+    (project / "account.py").write_bytes(ACCOUNT.replace("\n", end).encode())
+    instruction = "Raise a ValueError if the amount is not positive."
+    done = diffill(
+        "rewrite", "account.py", "--symbol", "withdraw", "--instruction", instruction, "--write"
+    )
+    assert done.returncode == 0, done.stderr
+    after = (project / "account.py").read_bytes().decode()
+    head = ACCOUNT[: ACCOUNT.index("        self.balance -=")].replace("\n", end)
+    assert after.startswith(head)
+    assert after.endswith("return self.balance" + end)
+    assert "ValueError" in after
+    assert after.count("class Account") == after.count("def withdraw") == 1
+
+
 def test_a_file_with_crlf_and_a_mark_keeps_both(project):
     source = (project / "prices.py").read_bytes().replace(b"\n", b"\r\n")
     (project / "prices.py").write_bytes(b"\xef\xbb\xbf" + source)

@@ -1,9 +1,11 @@
 import random
+from dataclasses import replace
 
 import pytest
 import tiny
 
-from engine.context import Context
+from engine.context import Context, repository
+from engine.protocol import Excerpt
 
 PREFIX = tiny.tokenizer().special("<|fim_prefix|>")
 SUFFIX = tiny.tokenizer().special("<|fim_suffix|>")
@@ -92,3 +94,39 @@ def test_a_growing_text_seldom_moves_its_window():
         assert number < 100 or len(tail) > 125
     assert starts == sorted(starts)
     assert len(set(starts)) <= len(text) // 100 + 1
+
+
+def repository_of(excerpts, path="/home/me/shop/total.py", limit=1000):
+    """What is put in front, as text; a token is a byte here."""
+    tokenizer = tiny.tokenizer()
+    ids = repository(tokenizer, tiny.FAMILY.fim, excerpts, path, limit)
+    named = {tokenizer.special(name): name for name in ("<|repo_name|>", "<|file_sep|>")}
+    return "".join(named[i] if i in named else tokenizer.decode([i]) for i in ids), len(ids)
+
+
+A, B = Excerpt("shop/a.py", "a = 1\n"), Excerpt("shop/b.py", "b = 2\nc = 3\n")
+
+
+def test_the_most_useful_excerpt_stands_nearest():
+    text, _ = repository_of([A, B])
+    assert text == (
+        "<|repo_name|>project\n<|file_sep|>shop/b.py\nb = 2\nc = 3\n\n"
+        "<|file_sep|>shop/a.py\na = 1\n\n<|file_sep|>shop/total.py\n"
+    )
+
+
+def test_what_does_not_fit_is_cut_at_a_line_or_left_out():
+    whole, _ = repository_of([A])
+    for limit in range(60):
+        text, count = repository_of([B, A], limit=limit)
+        excerpts = text.partition("project\n")[2].removesuffix("<|file_sep|>shop/total.py\n")
+        assert len(excerpts.replace("<|file_sep|>", "?")) <= limit
+        assert count == 0 or "b = 2\n" in text or "b" in text
+    assert repository_of([B], limit=19)[0].count("c = 3") == 0
+    assert "<|file_sep|>shop/a.py\na = 1\n" in whole
+
+
+def test_without_excerpts_nothing_is_added():
+    assert repository_of([]) == ("", 0)
+    fim = replace(tiny.FAMILY.fim, file_sep=None, repo_name=None)
+    assert repository(tiny.tokenizer(), fim, [A], "x.py", 100) == []

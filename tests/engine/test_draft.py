@@ -5,7 +5,7 @@ import pytest
 from engine.draft import ContextDraft, OldTextDraft
 
 OLD = list(range(100, 160))
-RUN, LOST_RUN = 24, 4
+RUN, LOST_RUN = 24, 2
 
 
 def proposals(old, new):
@@ -43,25 +43,30 @@ def test_nothing_is_proposed_behind_the_old_text():
 def test_an_insertion_leaves_the_place():
     made = proposals(OLD, [*OLD[:5], 1, 2, *OLD[5:]])
     assert made[6] == made[7] == OLD[5 : 5 + LOST_RUN]
-    assert made[8] == OLD[6 : 6 + RUN]
+    assert made[8] == OLD[6 : 6 + LOST_RUN]
+    assert made[10] == OLD[8 : 8 + RUN], "three tokens are sure"
 
 
-def test_a_deletion_skips_what_is_gone():
-    made = proposals(OLD, [*OLD[:5], *OLD[9:]])
+@pytest.mark.parametrize("behind", [6, 9, 40])
+def test_a_deletion_skips_what_is_gone(behind):
+    made = proposals(OLD, [*OLD[:5], *OLD[behind:]])
     assert made[5] == OLD[5 : 5 + RUN]
-    assert made[6] == OLD[10 : 10 + RUN]
-
-
-def test_a_long_deletion_is_found_by_two_tokens():
-    made = proposals(OLD, [*OLD[:5], *OLD[40:]])
-    assert made[6] == OLD[5 : 5 + LOST_RUN]  # too far for one token
-    assert made[7] == OLD[42 : 42 + RUN]
+    assert made[6] == OLD[behind + 1 : behind + 1 + LOST_RUN]
+    assert made[8] == OLD[behind + 3 : behind + 3 + RUN]
 
 
 def test_a_substitution_is_left_behind():
     made = proposals(OLD, [*OLD[:5], 1, *OLD[6:]])
     assert made[6] == OLD[5 : 5 + LOST_RUN]
-    assert made[7] == OLD[7 : 7 + RUN]
+    assert made[7] == OLD[7 : 7 + LOST_RUN]
+    assert made[9] == OLD[9 : 9 + RUN]
+
+
+def test_a_wrong_way_back_is_left_again():
+    """A token that also stands far below must not hide what lies between."""
+    old = [*OLD[:10], 7, *OLD[10:]]
+    new = [*OLD[:3], 7, 9, *OLD[3:10], 7, *OLD[10:]]
+    assert passes(old, new) <= 8
 
 
 @pytest.mark.parametrize("seed", range(20))

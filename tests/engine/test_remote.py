@@ -106,13 +106,15 @@ def test_no_more_of_the_file_is_sent_than_a_model_would_see():
     lines = [f"name_{number} = {number}\n" for number in range(5000)]
     above, below = "".join(lines), "".join(reversed(lines))
     at = len(above)
-    request = EditRequest(text=above + "x = \n" + below, spans=(Span(at + 4, at + 4),))
+    hole = Span(at + 4, at + 4)
+    request = EditRequest(text=above + "x = \n" + below, spans=(hole,), explain=True)
     with server(text("5")) as running:
-        edit(running, request)
+        told = edit(running, request).explanation
         [(_, _, body)] = running.asked
     effort = EFFORTS[Effort.BALANCED]
     assert len(body["prompt"]) <= 4 * effort.max_prefix
     assert len(body["suffix"]) <= 4 * effort.max_suffix
+    assert [(s.before, s.after) for s in told.sights] == [(body["prompt"], body["suffix"])]
     assert body["prompt"].startswith("name_") and body["suffix"].endswith("\n")
 
 

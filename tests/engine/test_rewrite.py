@@ -1,13 +1,23 @@
 import random
+from itertools import islice
 
 import pytest
+import tiny
+from typist import Typist
 
+from engine.config import EFFORTS
+from engine.control import Control
+from engine.prefix_cache import PrefixCache
+from engine.protocol import Effort
 from engine.rewrite import (
+    Rewriter,
     common_indentation,
     keep_unchanged,
     with_indentation,
     without_indentation,
 )
+from engine.stopping import HoleShape
+from grammars.span import Span
 
 
 @pytest.mark.parametrize(
@@ -89,3 +99,86 @@ def test_lines_that_stay_are_byte_identical(seed):
 
 def test_a_change_of_indentation_is_a_change():
     assert keep_unchanged("  a \n  b ", "    a\n  b") == "    a\n  b "
+
+
+def tries(answer, text, span, count=1, effort=Effort.QUICK):
+    """The first texts for a span, and the questions the model was asked."""
+    model = Typist(answer)
+    rewriter = Rewriter(model, tiny.tokenizer(), tiny.FAMILY, PrefixCache(model, 0))
+    shape = HoleShape(text[: span.start], text[span.end :], span.of(text))
+    found = rewriter.tries(shape, "python", "Do it.", EFFORTS[effort], 0, Control())
+    return [draft.text for draft in islice(found, count)], model.questions
+
+
+def always(text):
+    return lambda question, begun: (text + "\n```\nThat is all.", {})
+
+
+def place_of(text, part):
+    return Span(text.index(part), text.index(part) + len(part))
+
+
+def test_a_method_is_shown_alone_and_without_its_indentation():
+    text = "class A:\n    def f(self):\n        return 1\n\n    def g(self):\n        pass\n"
+    place = place_of(text, "    def f(self):\n        return 1\n")
+    (new,), (question,) = tries(always("def f(self):\n    return 2"), text, place)
+    assert new == "    def f(self):\n        return 2\n"
+    assert "```python\ndef f(self):\n    return 1\n```" in question
+    assert "class A" not in question
+    assert "def g" not in question
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "answer", "expected"),
+    [
+        ("export let a = 1;\n", "let a = 1;", " let b = 1;", "let b = 1;"),
+        ("    x = f(1)\n", "f(1)", " g(1)", "g(1)"),
+        ("x = f(1) + 2\n", "f(1)", " g(1) + 2", "g(1)"),
+        ("x = f(1) + 2\n", "f(1)", " g(1)", "g(1)"),
+        ("    if a:\n        b\n", "if a:\n        b", "if c:\n    b", "if c:\n        b"),
+        ("\tif a:\n\t    b\n", "if a:\n\t    b", "if c:\n    b", "if c:\n\t    b"),
+    ],
+)
+def test_what_stands_beside_the_region_on_its_lines_is_shown_and_stays(
+    text, part, answer, expected
+):
+    place = place_of(text, part)
+    before = text[: place.start].strip()
+    (new,), (question,) = tries(always(before + answer), text, place)
+    assert new == expected
+    assert before in question
+
+
+def test_an_unchanged_answer_is_taken_up_again_where_it_was_least_sure():
+    old = "a = 1\nb = 2\n"
+
+    def answer(question, begun):
+        if begun.startswith("a = 1\nb = 3"):
+            return "a = 1\nb = 3\n```", {}
+        if begun.startswith("a = 4"):  # in doubt again, so this answer is less likely
+            return "a = 4\nb = 2\n```", dict.fromkeys(range(5, 9), "+")
+        if begun.startswith("a = 1\nb  "):
+            return "a = 1\nb  = 2\n```", {}
+        return "a = 1\nb = 2\n```", {4: "4", 8: " ", 10: "3"}
+
+    made, questions = tries(answer, old, Span(0, len(old)), 6)
+    assert made[0] == old
+    assert made[1:3] == ["a = 1\nb = 3\n", "a = 4\nb = 2\n"], "white space alone is no answer"
+    assert "a = 1\nb  = 2\n" not in made
+    assert len(questions) == 2, "then the other wording is tried"
+
+
+def test_a_refused_answer_leads_to_the_other_wording():
+    def answer(question, begun):
+        text = "a = (" if "Instruction:" in question else "a = 2"
+        return text + "\n```", {}
+
+    made, questions = tries(answer, "a = 1\n", Span(0, 6), 2)
+    assert made == ["a = (\n", "a = 2\n"]
+    assert len(questions) == 2
+
+
+def test_braces_and_fences_in_code_and_instruction_are_text():
+    (new,), (question,) = tries(always("a = {'{code}': 2}"), "a = {'{code}': 1}\n", Span(0, 18))
+    assert new == "a = {'{code}': 2}\n"
+    assert "a = {'{code}': 1}" in question

@@ -4,6 +4,7 @@ import pytest
 
 from grammars.completion import CursorLine, is_welcome, worth_showing
 from grammars.languages import LANGUAGES
+from grammars.lines import LineIndex
 
 
 def cursor(source):
@@ -102,6 +103,22 @@ def test_what_is_worth_showing(source, fill, shown):
     assert worth_showing(text, at, fill) == shown
 
 
+def indexed(text, at):
+    """The lines around a cursor by an index of all lines."""
+    lines = LineIndex(text)
+    number = lines.line_at(at)
+    contents = [lines.content(n) for n in range(len(lines))]
+    here = contents[number]
+    above = [c.of(text) for c in contents[:number] if c.of(text).strip()]
+    below = [c.of(text) for c in contents[number + 1 :] if c.of(text).strip()]
+    return CursorLine(
+        text[here.start : min(at, here.end)],
+        text[at : here.end],
+        above[-1] if above else "",
+        below[0] if below else "",
+    )
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_text_can_be_typed(seed, awkward):
     rng = random.Random(seed)
@@ -111,6 +128,7 @@ def test_any_text_can_be_typed(seed, awkward):
         for known in LANGUAGES:
             is_welcome(text, known.id, at)
         line = CursorLine.of(text, at)
+        assert line == indexed(text, at)
         assert "\n" not in line.before + line.behind
         shown = worth_showing(text, at, awkward(rng))
         assert shown == shown.rstrip()

@@ -1,7 +1,8 @@
 import pytest
 
 from grammars.selection import body_of
-from grammars.symbols import find_symbol
+from grammars.span import Span
+from grammars.symbols import defines, find_symbol
 
 PYTHON = """\
 class A:
@@ -39,3 +40,21 @@ def test_definitions_by_name(language, text, name, expected):
 def test_the_body_of_a_function():
     [span] = find_symbol(PYTHON, "python", "A.f")
     assert body_of(PYTHON, "python", span).of(PYTHON) == "        return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("python", "def f():\n    pass\n", True),
+        ("python", "x = 1\n", False),
+        ("python", "class A:\n    def f(self): ...\n", True),
+        ("javascript", "const f = () => 1;\n", True),
+        ("javascript", "const f = 1;\n", False),
+        ("rust", "fn f() {}\n", True),
+        ("go", "var x = 1\n", False),
+        ("", "def f(): ...\n", False),
+    ],
+)
+def test_whether_a_definition_stands_at_a_place(language, text, expected):
+    assert defines(text, language, Span(0, len(text))) is expected
+    assert not defines(text, language, Span(0, len(text) - 4)), "only whole ones count"

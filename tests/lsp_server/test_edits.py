@@ -54,17 +54,16 @@ def test_applying_the_edit_gives_the_text_meant(encoding):
         start, end = sorted(random.choices(boundaries(text), k=2))
         replacement = Replacement(Span(start, end), random_text(random, 5))
         expected = text[:start] + with_line_end(replacement.text, line_end(text)) + text[end:]
-        edit = workspace_edit(
-            snapshot(text, encoding), [fitted(text, replacement)], versioned=False
-        )
+        change = snapshot(text, encoding), [fitted(text, replacement)]
+        edit = workspace_edit([change], versioned=False)
         edits = get_converter().unstructure(edit)["changes"]["file:///a.py"]
         assert apply_edits(text, edits, encoding) == expected
 
 
 def test_an_edit_carries_the_version_where_the_client_reads_it():
-    replacement = [Replacement(Span(0, 1), "b")]
-    edit = workspace_edit(snapshot("a"), replacement, versioned=True)
+    made = snapshot("a"), [Replacement(Span(0, 1), "b")]
+    edit = workspace_edit([made], versioned=True)
     assert edit.changes is None
     (change,) = edit.document_changes
     assert change.text_document == lsp.OptionalVersionedTextDocumentIdentifier("file:///a.py", 3)
-    assert workspace_edit(snapshot("a"), replacement, versioned=False).document_changes is None
+    assert workspace_edit([made], versioned=False).document_changes is None

@@ -67,7 +67,16 @@ async def test_the_fill_is_offered_at_the_cursor(encoding):
         client.open(text)
         answer = await client.call(METHOD, asking(text, at, encoding=encoding))
         here = position(text, at, encoding)
-        item = {"insertText": "str(1)", "range": {"start": here, "end": here}}
+        command = {
+            "title": "Diffill: accepted",
+            "command": "diffill.accepted",
+            "arguments": [{"uri": URI}],
+        }
+        item = {
+            "insertText": "str(1)",
+            "range": {"start": here, "end": here},
+            "command": command,
+        }
         assert answer["result"] == {"items": [item]}
 
 
@@ -166,8 +175,20 @@ async def test_a_choice_in_the_menu_is_extended():
         where = {"start": position(text, at, "utf-16"), "end": position(text, at, "utf-16")}
         chosen = {"range": where, "text": "listdir"}
         (item,) = await items(client, text, at, selectedCompletionInfo=chosen)
-        assert item == {"insertText": "listdir('a')", "range": where}
+        assert (item["insertText"], item["range"]) == ("listdir('a')", where)
         assert requests(client) == [text.replace("os.", "os.listdir")]
+
+
+async def test_who_asks_gets_several_and_who_types_one():
+    async with raw_client() as client:
+        await client.initialize(**NOW)
+        text, at = document("x = ‸\n", fill="one", others=["two", "one", " "])
+        client.open(text)
+        assert [i["insertText"] for i in await items(client, text, at)] == ["one"]
+        asked = await items(client, text, at, INVOKED)
+        assert [i["insertText"] for i in asked] == ["one", "two"]
+        here = position(text, at, "utf-16")
+        assert {json.dumps(i["range"]) for i in asked} == {json.dumps({"start": here, "end": here})}
 
 
 async def test_the_newest_request_replaces_the_older_one():

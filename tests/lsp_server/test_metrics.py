@@ -76,6 +76,21 @@ async def test_a_completion_is_accepted_once_the_document_holds_it(state):
     assert metrics.read().latency_s(Kind.COMPLETION, 0.5) is not None
 
 
+async def test_the_command_of_a_completion_counts_as_its_acceptance_once(state):
+    async with raw_client(env=state) as client:
+        await client.initialize(LAZY)
+        typist = Typist(client, script(fill="total + 1") + "y = ")
+        (item,) = (await typist.complete())["items"]
+        typist.type("total+1")  # as a formatter leaves it
+        params = {k: item["command"][k] for k in ("command", "arguments")}
+        for _ in range(2):
+            assert (await client.call("workspace/executeCommand", params))["result"] is None
+        bad = params | {"arguments": [{"uri": 3}]}
+        assert (await client.call("workspace/executeCommand", bad))["error"]["code"] == -32602
+        await leave(client)
+    assert counts(Kind.COMPLETION) == {"shown": 1, "accepted": 1}
+
+
 async def test_what_is_typed_along_is_still_the_same_proposal(state):
     async with raw_client(env=state) as client:
         await client.initialize(LAZY)

@@ -12,13 +12,14 @@ async def test_initialize_shutdown_exit():
     async with raw_client() as client:
         capabilities = await client.initialize()
         assert capabilities["codeActionProvider"] == {
-            "codeActionKinds": ["refactor.rewrite.diffill"],
+            "codeActionKinds": ["refactor.rewrite.diffill", "quickfix.diffill"],
             "resolveProvider": True,
         }
         assert capabilities["textDocumentSync"]["openClose"] is True
         assert capabilities["textDocumentSync"]["change"] == 2
         commands = capabilities["executeCommandProvider"]["commands"]
-        assert sorted(commands) == ["diffill.fill", "diffill.fillAll", "diffill.rewrite"]
+        names = ["accepted", "context", "fill", "fillAll", "repair", "reroll", "rewrite"]
+        assert sorted(commands) == [f"diffill.{name}" for name in names]
         assert (await client.call("shutdown"))["result"] is None
         late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
         assert late["error"]["code"] == -32600

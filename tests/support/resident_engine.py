@@ -60,7 +60,9 @@ class Editor:
         note(self.folder, "done", request.path)
         mode = "invalid" if "REFUSE" in request.text else "echo"
         note(self.folder, "texts", json.dumps([request.text, request.spans[0].start]))
-        return EditResult.from_json(answer(mode, request.to_json()))
+        told = {"sights": [{"span": 0, "before": "", "after": "", "tokens": 7}], "attempts": []}
+        plain = answer(mode, request.to_json())
+        return EditResult.from_json(plain | {"explanation": told if request.explain else None})
 
 
 def load(folder, report):

@@ -2,7 +2,9 @@
 
 The line holds `script` and a JSON object:
     fill     what comes in place of the span, or a list: of each span
+    others   more candidates for one span
     frames   how many frames a span has, 3 by default
+    tokens   [text, confidence] of each token of a last frame
     mode     "wait" for the notification `test/release`, "linger" for it after the frames, "refuse",
              "unchecked", "die" or "outside"
 The engine tells what happens to it by window/logMessage: "engine: model NAME", "engine: asked
@@ -76,6 +78,10 @@ class ScriptedEngine:
                     states = [TokenState.COMMITTED] * step + [TokenState.MASKED] * (count - step)
                     tokens = tuple(FrameToken("t", state, 0.5) for state in states[-3:])
                     on_frame(Frame(number, step, tokens))
+            for number in range(len(request.spans)):
+                if told := script.get("tokens"):
+                    tokens = (FrameToken(text, TokenState.COMMITTED, p) for text, p in told)
+                    on_frame(Frame(number, 9, tuple(tokens)))
         if mode == "linger":
             await self.released.wait()
         verdict = Verdict(
@@ -88,7 +94,11 @@ class ScriptedEngine:
         fills = fill if isinstance(fill, list) else [fill] * len(spans)
         replacements = tuple(map(Replacement, spans, fills))
         candidate = Candidate(replacements, verdict, -0.1)
-        return EditResult((candidate,), EditStats(1, 1, 1, 0.0))
+        others = [
+            Candidate((Replacement(spans[0], other),), verdict, -1.0)
+            for other in script.get("others", [])
+        ]
+        return EditResult((candidate, *others), EditStats(1, 1, 1, 0.0))
 
     async def close(self):
         pass

@@ -1,4 +1,4 @@
-/** Which `diffill` program is the server: the setting, beside the interpreter, or on the PATH. */
+/** Which `diffill` program is the server: the setting, beside the interpreter, on the PATH, or the extension's own. */
 
 import * as path from "node:path";
 
@@ -7,20 +7,29 @@ export interface Surroundings {
   /** The selected Python interpreter; undefined where none is or the workspace is not trusted. */
   readonly interpreter: string | undefined;
   readonly searchPath: string;
+  /** The environment the extension installs its wheel into. */
+  readonly ownEnvironment: string;
   readonly windows: boolean;
   isExecutable(file: string): boolean;
 }
 
 export type Found =
-  | { readonly program: string; readonly source: "setting" | "interpreter" | "PATH" }
-  | { readonly problem: string };
+  | { readonly program: string; readonly source: Source }
+  | { readonly problem: string; readonly installable: boolean };
+
+type Source = "setting" | "interpreter" | "PATH" | "own environment";
+
+/** Where a Python environment keeps its programs. */
+export function programOf(environment: string, name: string, windows: boolean): string {
+  return windows ? path.join(environment, "Scripts", `${name}.exe`) : path.join(environment, "bin", name);
+}
 
 /** Finds the server; `log` is told every decision. */
 export function findServer(where: Surroundings, log: (line: string) => void): Found {
   const name = where.windows ? "diffill.exe" : "diffill";
   if (where.setting) {
     if (where.isExecutable(where.setting)) return found(where.setting, "setting", log);
-    return { problem: `\`diffill.path\` is ${where.setting}, which is not a program` };
+    return { problem: `\`diffill.path\` is ${where.setting}, which is not a program`, installable: false };
   }
   if (where.interpreter) {
     const beside = path.join(path.dirname(where.interpreter), name);
@@ -34,10 +43,12 @@ export function findServer(where: Surroundings, log: (line: string) => void): Fo
     if (where.isExecutable(file)) return found(file, "PATH", log);
   }
   log("no diffill on the PATH");
-  return { problem: "the program `diffill` was not found: install it, or set `diffill.path`" };
+  const own = programOf(where.ownEnvironment, "diffill", where.windows);
+  if (where.isExecutable(own)) return found(own, "own environment", log);
+  return { problem: "the program `diffill` was not found: install it, or set `diffill.path`", installable: true };
 }
 
-function found(program: string, source: "setting" | "interpreter" | "PATH", log: (line: string) => void): Found {
+function found(program: string, source: Source, log: (line: string) => void): Found {
   log(`the server is ${program} (${source})`);
   return { program, source };
 }

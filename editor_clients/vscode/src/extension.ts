@@ -30,7 +30,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     const client = await own.ready();
     if (client) await sessions.start(client, document, command, argument);
   };
-  const own = new Server(output, sessions, snooze, run);
+  const own = new Server(context, output, sessions, snooze, run);
   server = own;
 
   const here = (act: (document: vscode.TextDocument) => unknown) => () => {
@@ -50,6 +50,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "diffill.rejectOne": (index: number) => here((document) => sessions.reject(document, index))(),
     "diffill.diff": here((document) => showDiff(document)),
     "diffill.snooze": () => snooze.toggle(),
+    "diffill.install": () => own.install(),
     "diffill.restart": () => own.restart(),
     "diffill.output": () => output.show(),
     "diffill.walkthrough": () =>

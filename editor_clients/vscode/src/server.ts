@@ -1,6 +1,7 @@
 /** The language server: found, started, restarted. */
 
 import * as fs from "node:fs";
+import * as path from "node:path";
 
 import * as vscode from "vscode";
 import {
@@ -12,6 +13,7 @@ import {
 
 import { findServer } from "./discovery.js";
 import type { Snooze } from "./ghost.js";
+import { install } from "./install.js";
 import type { CommandArgument, Frame, FrameEnd, ServerCommand } from "./protocol.js";
 import type { Sessions } from "./session.js";
 import { serverPath, serverSettings } from "./settings.js";
@@ -56,6 +58,7 @@ export class Server implements vscode.Disposable {
   private configured = "";
 
   constructor(
+    private readonly context: vscode.ExtensionContext,
     private readonly output: vscode.LogOutputChannel,
     private readonly sessions: Sessions,
     private readonly snooze: Snooze,
@@ -89,12 +92,13 @@ export class Server implements vscode.Disposable {
         setting: serverPath(),
         interpreter,
         searchPath: process.env["PATH"] ?? "",
+        ownEnvironment: this.ownEnvironment,
         windows: process.platform === "win32",
         isExecutable,
       },
       (line) => this.output.info(line),
     );
-    if ("problem" in found) return this.fail(found.problem);
+    if ("problem" in found) return this.fail(found.problem, found.installable);
     this.configured = configuration();
     this.set({ state: "starting" });
     const client = new LanguageClient(
@@ -147,14 +151,29 @@ export class Server implements vscode.Disposable {
     }
   }
 
-  private fail(problem: string): void {
+  private get ownEnvironment(): string {
+    return path.join(this.context.globalStorageUri.fsPath, "environment");
+  }
+
+  private fail(problem: string, installable = false): void {
     this.output.error(problem);
     this.set({ state: "error", detail: problem });
-    const [settings, help] = ["Open Settings", "How to Install"];
-    void vscode.window.showErrorMessage(`Diffill: ${problem}`, settings, help).then((chosen) => {
+    const [now, settings, help] = ["Install", "Open Settings", "How to Install"];
+    const buttons = installable ? [now, settings, help] : [settings, help];
+    void vscode.window.showErrorMessage(`Diffill: ${problem}`, ...buttons).then((chosen) => {
+      if (chosen === now) void this.install();
       if (chosen === settings) void vscode.commands.executeCommand("workbench.action.openSettings", "diffill.path");
       if (chosen === help) void vscode.commands.executeCommand("diffill.walkthrough");
     });
+  }
+
+  /** Installs the extension's own wheel and starts that. */
+  async install(): Promise<void> {
+    this.set({ state: "loading", detail: "installing" });
+    const interpreter = vscode.workspace.isTrusted ? await selectedInterpreter() : undefined;
+    const done = await install(this.context.extensionUri, this.ownEnvironment, interpreter, this.output);
+    if (done) return this.restart();
+    this.set({ state: "error", detail: "the program `diffill` was not installed" });
   }
 
   private async stop(): Promise<void> {

@@ -6,7 +6,7 @@ import { findServer, type Surroundings } from "../src/discovery.js";
 function find(files: string[], given: Partial<Surroundings>) {
   return findServer(
     {
-      setting: "", interpreter: undefined, searchPath: "", windows: false,
+      setting: "", interpreter: undefined, searchPath: "", ownEnvironment: "/own/env", windows: false,
       isExecutable: (file) => files.includes(file), ...given,
     },
     () => undefined,
@@ -20,6 +20,16 @@ test("the setting goes before the interpreter, and that before the PATH", () => 
   assert.deepEqual(find(FILES, { ...PLACES, setting: "/own/diffill" }), { program: "/own/diffill", source: "setting" });
   assert.deepEqual(find(FILES, PLACES), { program: "/venv/bin/diffill", source: "interpreter" });
   assert.deepEqual(find(FILES, { searchPath: "bin:/usr/bin" }), { program: "/usr/bin/diffill", source: "PATH" });
+});
+
+test("the extension's own environment comes last, and what is nowhere can be installed", () => {
+  const own = "/own/env/bin/diffill";
+  assert.deepEqual(find([own], PLACES), { program: own, source: "own environment" });
+  assert.deepEqual(find([own, ...FILES], { searchPath: "/usr/bin" }), { program: "/usr/bin/diffill", source: "PATH" });
+  const nowhere = find([], PLACES);
+  assert.ok("problem" in nowhere && nowhere.installable);
+  const windows = find(["/own/env/Scripts/diffill.exe"], { windows: true });
+  assert.equal("source" in windows ? windows.source : "", "own environment");
 });
 
 test("a setting that names no program is a problem, not passed over", () => {

@@ -83,7 +83,7 @@ def test_ghost_text(opened):
 
     def type_until_shown(text):
         """On a busy machine ghost text may miss its deadline; typing on asks again."""
-        editor.keys("<Esc>cc" + text[:-1])
+        editor.keys("<Esc>0C" + text[:-1])
         editor.lua("Shown = function() return " + marks("ghost") + " > 0 end")
         for _ in range(6):
             editor.keys(text[-1])

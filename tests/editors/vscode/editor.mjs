@@ -1,5 +1,5 @@
 // code-server with the extension, driven through headless Chromium, for the scripts beside this file:
-//   node SCRIPT BASE EXTENSION SERVER OUT   (BASE: what install.sh made; SERVER: the program)
+//   node SCRIPT BASE EXTENSION SERVER OUT   (BASE: what install.sh made; SERVER: the program, or empty)
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -44,7 +44,7 @@ export async function inEditor(files, patience, steps) {
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(project, name), text);
   const store = (scope, values) => fs.writeFileSync(path.join(folder("data", scope), "settings.json"), JSON.stringify(values));
   store("User", SETTINGS);
-  store("Machine", { "diffill.path": server }); // a path is the machine's
+  if (server) store("Machine", { "diffill.path": server }); // a path is the machine's
   fs.cpSync(extension, path.join(folder("extensions"), "diffill"), { recursive: true });
   const port = await freePort();
   const log = fs.openSync(path.join(out, "code-server.log"), "w");
@@ -80,7 +80,7 @@ export async function inEditor(files, patience, steps) {
     await page.goto(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(project)}`);
     await page.waitForSelector(".monaco-workbench");
     await page.getByRole("treeitem", { name: Object.keys(files)[0] }).dblclick();
-    await editor.status("sparkle").waitFor();
+    await editor.status(server ? "sparkle" : "error").waitFor();
     await steps(editor);
     console.log("PASS");
   } catch (error) {
@@ -119,7 +119,8 @@ class Editor {
     console.log(`ok ${((Date.now() - this.began) / 1000).toFixed(0)}s ${what}`);
   }
 
-  shot(name) {
+  async shot(name) {
+    await this.page.mouse.move(450, 440); // off what shows tips
     return this.page.screenshot({ path: path.join(out, `${name}.png`), animations: "disabled" });
   }
 
@@ -176,8 +177,7 @@ class Editor {
     await this.list.getByText(name, { exact: true }).first().click();
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
     await this.keyboard.press("Control+1"); // focus the editor
-    await this.keyboard.press("Control+Home");
-    for (let n = 1; n < line; n++) await this.keyboard.press("ArrowDown");
+    await this.page.locator(".statusbar").getByText(`Ln ${line}, Col 1`, { exact: true }).waitFor();
     await this.keyboard.press("End");
   }
 

@@ -1,4 +1,4 @@
-// The same with the real model, on the sample files.
+// A newcomer's way, with the real model: the server installed, then edits of the sample files.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -19,7 +19,9 @@ const read = (svg) =>
 
 await inEditor(FILES, 120_000, async (editor) => {
   const { keyboard, ghost, lenses, page } = editor;
-  editor.passed("the server starts with the first file");
+  await editor.toasts.getByRole("button", { name: "Install" }).first().click();
+  await editor.status("sparkle").waitFor();
+  editor.passed("the extension installs its own server");
   await page.setViewportSize({ width: 900, height: 460 });
   await keyboard.press("Control+b");
 

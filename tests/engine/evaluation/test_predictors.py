@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import tiny
 
 from engine.adapter import load_adapter
 from engine.errors import ConfigError
 from engine.evaluation.cases import Case
+from engine.evaluation.edits import EditTask
 from engine.evaluation.modes import MODES
 from engine.evaluation.predictors import Predictors
 from engine.protocol import Effort
+from grammars.span import Span
 
 
 @pytest.fixture
@@ -16,7 +20,7 @@ def predictors(tmp_path):
         if adapted:
             tensors = tiny.adapter_tensors(model.config)
             load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
-        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, raw)
+        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, 60.0, raw)
 
     return make
 
@@ -75,3 +79,19 @@ def test_without_an_adapter_there_is_no_canvas(predictors):
         with pytest.raises(ConfigError, match="needs an adapter"):
             plain.of(mode)
     assert plain.predict("base", case()).steps >= 1
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_rewrite_is_counted_and_stays_in_its_place(predictors, raw):
+    task = EditTask("s", "dev", "1", "python", "a = 1\nb = 2\n", Span(6, 11), "Add.", "b = 3", "")
+    first, second = (predictors(adapted=False, raw=raw).rewrite(task) for _ in range(2))
+    assert (first.text, first.steps) == (second.text, second.steps)
+    assert first.tokens == len(first.text.encode()) + 1
+    assert first.steps >= 1
+    assert raw <= first.offered
+
+
+def test_a_rewrite_out_of_time_is_not_offered(predictors):
+    task = EditTask("s", "dev", "1", "python", "a = 1\n", Span(0, 5), "Add.", "a = 2", "")
+    made = replace(predictors(adapted=False), deadline_s=0.0).rewrite(task)
+    assert (made.text, made.offered, made.steps) == ("", False, 0)

@@ -97,6 +97,41 @@ def test_the_tests_of_cases_decide_on_a_pass(evaluate, tmp_path):
     assert bad["passed"] is False
 
 
+TASKS = """
+[[dev]]
+id = "one"
+instruction = "Return two."
+before = '''
+def f():
+    return 1
+'''
+after = '''
+def f():
+    return 2
+'''
+test = "assert f() == 2"
+"""
+
+
+def test_edit_tasks_and_again(evaluate, tmp_path):
+    try:
+        find_sandbox()
+    except ConfigError as error:
+        pytest.skip(f"no sandbox on this machine: {error}")
+    (tmp_path / "loops.toml").write_text(TASKS + TASKS.replace("dev", "held").replace("one", "two"))
+    first = evaluate("--edits", tmp_path, "--deadline", 300)
+    assert first.returncode == 0, first.stderr
+    for row in ("| loops | 2 |", "| half dev | 1 |", "| half held | 1 |", "| all | 2 |"):
+        assert row in first.stdout
+    again = evaluate("--edits", tmp_path, "--deadline", 300)
+    assert (again.stdout, again.stderr) == (first.stdout, "")
+    half = evaluate("--edits", tmp_path, "--deadline", 300, "--half", "held")
+    assert half.stderr == ""
+    assert "| all |" not in half.stdout
+    sooner = evaluate("--edits", tmp_path, "--deadline", 299)
+    assert sooner.stderr.startswith("2 of 2 predictions to make")
+
+
 def test_without_bubblewrap_cases_are_refused_and_held_out_files_are_not(evaluate, tmp_path):
     row = dict.fromkeys(("task_id", "entry_point", "prompt", "suffix", "canonical_solution"), "x")
     cases = tmp_path / "cases.jsonl"

@@ -2,7 +2,16 @@ import random
 
 import pytest
 
-from engine.evaluation.scores import edit_similarity, estimate, first_line, is_exact, parses
+from engine.evaluation.scores import (
+    changed_lines,
+    edit_similarity,
+    estimate,
+    excess_lines,
+    first_line,
+    is_exact,
+    keeps_white_space,
+    parses,
+)
 
 
 def test_the_interval_of_independent_cases_is_the_binomial_one():
@@ -68,3 +77,29 @@ def test_parses():
     assert not parses("x = ", "(" * 5000, "", "python")
     assert parses("fn f() {", " 1 ", "}\n", "rust")
     assert not parses("fn f() {", " ( ", "}\n", "rust")
+
+
+OLD = "def f(a):\n    b = a\n    return b\n"
+
+
+@pytest.mark.parametrize(
+    ("new", "changed", "excess", "kept"),
+    [
+        (OLD, 0, 0, True),
+        (OLD.replace("return b", "return 2 * b"), 2, 0, True),
+        (OLD.replace("return b", "return 2 * b").replace("b = a", "b = a  # a"), 4, 2, True),
+        (OLD.replace("    b = a", "  b = a"), 2, 0, False),
+        (OLD + "\n\ndef g():\n    pass\n", 4, 2, True),
+    ],
+)
+def test_what_an_edit_changes_and_what_it_should_not(new, changed, excess, kept):
+    expected = OLD.replace("return b", "return b + b")
+    assert changed_lines(OLD, new) == changed
+    assert excess_lines(OLD, new, expected) == excess
+    assert keeps_white_space(OLD, new, expected) is kept
+
+
+def test_an_expected_indentation_is_no_fault():
+    expected = "if x:\n    a\n"
+    assert keeps_white_space("a\n", expected, expected)
+    assert not keeps_white_space("a\n", expected, "a\nb\n")

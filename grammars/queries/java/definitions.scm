@@ -1,0 +1,1 @@
+(program (_ name: (_) @name) @definition)

@@ -1,0 +1,5 @@
+(module (function_definition name: (_) @name) @definition)
+(module (class_definition name: (_) @name) @definition)
+(module (decorated_definition definition: (_ name: (_) @name)) @definition)
+(module (expression_statement (assignment left: (identifier) @name)) @definition)
+(module (type_alias_statement left: (_) @name) @definition)
