@@ -23,11 +23,10 @@ from engine.canvas import Canvas
 from engine.catalogue import resolve_local
 from engine.config import EFFORTS, EXACT, DenoiseConfig, Refresh
 from engine.denoise import denoise
-from engine.edit import Editor
 from engine.holes import Holes
 from engine.in_place import InPlaceFiller
 from engine.in_place_denoiser import InPlaceDenoiser
-from engine.loading import load_model
+from engine.loading import editor_on, load_model
 from engine.model import Transformer
 from engine.protocol import Effort
 from engine.weights import FloatWeights
@@ -64,7 +63,7 @@ def load(folder: Path) -> tuple[InPlaceFiller, InPlaceFiller, Editor]:
     with torch.no_grad():
         untrained = Transformer(FloatWeights(model.config, toy_model.parameters(0)))
     trained, other = (InPlaceFiller(m, tokenizer, family) for m in (model, untrained))
-    return trained, other, Editor(model, tokenizer, family)
+    return trained, other, editor_on(model, tokenizer, family)
 
 
 def denoiser(

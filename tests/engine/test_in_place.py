@@ -8,12 +8,12 @@ import torch
 
 from engine.config import EFFORTS, Scoring
 from engine.control import Control
-from engine.edit import Editor
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.family import InPlace
 from engine.fill import Draft
 from engine.holes import Holes
 from engine.in_place import InPlaceFiller
+from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort
 from grammars.span import Replacement, Span, apply
 
@@ -30,7 +30,7 @@ def family(request):
 
 @pytest.fixture
 def editor(family):
-    return Editor(tiny.transformer(tiny.reference()), tiny.tokenizer(), family)
+    return editor_on(tiny.transformer(tiny.reference()), tiny.tokenizer(), family)
 
 
 class Scripted:
@@ -57,7 +57,7 @@ class Scripted:
 
 
 def ending(monkeypatch, *rounds):
-    made = Editor(tiny.transformer(), tiny.tokenizer(), ENDING)
+    made = editor_on(tiny.transformer(), tiny.tokenizer(), ENDING)
     return made, Scripted(monkeypatch, made._filler, *rounds)
 
 

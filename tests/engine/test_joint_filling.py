@@ -9,8 +9,7 @@ import toy_language
 
 from engine.catalogue import resolve_local
 from engine.config import EFFORTS, EXACT
-from engine.edit import Editor
-from engine.loading import load_model
+from engine.loading import editor_on, load_model
 from engine.protocol import Effort
 from grammars.span import Replacement, apply
 
@@ -22,7 +21,7 @@ CASES = 30
 def editor():
     local = resolve_local(str(TOY))
     model, tokenizer = load_model(local, lambda message, fraction: None, None, "float32")
-    return Editor(model, tokenizer, local.entry.family)
+    return editor_on(model, tokenizer, local.entry.family)
 
 
 def right(editor, kind, way):
