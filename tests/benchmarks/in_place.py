@@ -23,6 +23,7 @@ from engine.canvas import Canvas
 from engine.catalogue import resolve_local
 from engine.config import EFFORTS, EXACT, DenoiseConfig, Refresh
 from engine.denoise import denoise
+from engine.edit import Editor
 from engine.holes import Holes
 from engine.in_place import InPlaceFiller
 from engine.in_place_denoiser import InPlaceDenoiser

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def page():
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    path = ROOT / "editor_clients/command_line/man_page.py"
+    spec = importlib.util.spec_from_file_location("man_page", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.man_page("1.2.3")
