@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -124,9 +125,9 @@ class Int8Linear:
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         self._reduce_range = not _has_vnni()
-        # In pieces: torch makes floats of all it adds up first, half a gigabyte for a large head.
-        sums = [rows.sum(1, dtype=torch.float32) for rows in weight.values.split(4096)]
-        self._sums = torch.cat(sums) * weight.scale  # (O,)
+        # By numpy: torch makes wider numbers of all it adds up first, half a gigabyte for a head.
+        sums = weight.values.numpy().sum(1, dtype=np.int32)
+        self._sums = torch.from_numpy(sums) * weight.scale  # (O,)
         self.bias = bias
         self.update: LowRank | None = None
 
