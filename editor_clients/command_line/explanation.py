@@ -68,7 +68,7 @@ class Page:
     def _canvas(self, request: EditRequest, sight: Sight) -> Iterator[str]:
         """Show the span between its neighbours, and say how much of the file the model saw."""
         text, span = request.text, request.spans[sight.span]
-        seen = "the instruction, the old text and the lines above it"
+        seen = "the instruction and the old text"
         if request.instruction is None:
             seen = _window(sight, text[: span.start], text[span.end :])
         tokens = f": {counted(sight.tokens, 'token')}" if sight.tokens else ""
