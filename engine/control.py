@@ -26,7 +26,7 @@ class Control:
         self.draft = -1  # the number of the draft that is being made
         self.how = ""  # how it is made
         self.is_cut = False  # the deadline came before all that was wanted
-        self._sights: list[Sight] = []
+        self._sights: dict[int, Sight] = {}  # of each span, the first
         self._attempts: list[Attempt] = []
         self._cancelled = threading.Event()
 
@@ -34,9 +34,10 @@ class Control:
         """Stop the request before its next forward pass; safe from any thread."""
         self._cancelled.set()
 
-    def see(self, before: str, after: str, tokens: int = 0) -> None:
-        """Note what the model is given for the span."""
-        self._sights.append(Sight(self.span, before, after, tokens))
+    def see(self, before: str, after: str, tokens: int = 0, span: int | None = None) -> None:
+        """Note what the model is given for a span, the one being worked on unless told."""
+        span = self.span if span is None else span
+        self._sights.setdefault(span, Sight(span, before, after, tokens))
 
     def begin_draft(self, how: str) -> None:
         """Note that another draft is begun, and how it is made."""
@@ -54,7 +55,7 @@ class Control:
     @property
     def explanation(self) -> Explanation:
         """All the notes."""
-        return Explanation(tuple(self._sights), tuple(self._attempts))
+        return Explanation(tuple(self._sights.values()), tuple(self._attempts))
 
     def restart_clock(self) -> None:
         """Count time from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
@@ -187,8 +187,6 @@ class Editor:
             if self._rewriter is None:
                 raise ConfigError("this model fills holes, but rewrites nothing by instruction")
             language, instruction = request.language, request.instruction
-            if request.mends:  # what is broken needs no context, which small models like to copy
-                shape = replace(shape, prefix="")
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill
         return self._filler.tries(shape, effort, max_tokens, request.seed, control)

@@ -89,12 +89,17 @@ class BlockFiller:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        prompt = self._prompt(shape, effort)
+        context = Context(shape.prefix, shape.suffix)
+        sides = context.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
+        before, after = map(self._tokenizer.decode, sides)
+        prompt = self._prompt(context, effort, before, after)
         needed = len(prompt) + max_tokens + self._family.block
         if needed > (limit := self._model.config.max_positions):
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
+        control.see(before, after, len(prompt))
+        control.begin_draft(f"in blocks of {self._family.block} tokens")
         ids: list[int] = []
         scores: list[float] = []
         is_done = False
@@ -156,19 +161,14 @@ class BlockFiller:
             control.forward_calls += 1
         return before
 
-    def _prompt(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
-        context = Context(shape.prefix, shape.suffix)
+    def _prompt(self, context: Context, effort: EffortConfig, before: str, after: str) -> list[int]:
         if isinstance(prompt := self._family.prompt, Fim):
             return [
                 *context.tokens(self._tokenizer, prompt, effort.max_prefix, effort.max_suffix),
                 self._middle,
             ]
-        prefix, suffix = map(
-            self._tokenizer.decode,
-            context.sides(self._tokenizer, effort.max_prefix, effort.max_suffix),
-        )
         question = (
             f"Write the code that belongs in the place of {_HOLE}:\n"
-            f"```\n{prefix}{_HOLE}{suffix.rstrip()}\n```"
+            f"```\n{before}{_HOLE}{after.rstrip()}\n```"
         )
         return conversation(self._tokenizer, prompt, _SYSTEM, question, "```\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -83,7 +84,8 @@ class InPlaceFiller:
         tried = sorted({min(length, max_tokens) for length in _LENGTHS})
         orders: list[list[int]] = []
         for group in self._groups(holes, effort, max_tokens):
-            denoiser = self.among(holes, holes.old, group, effort, max_tokens, control)
+            around = self.around(holes, holes.old, group, effort, max_tokens)
+            denoiser = self.denoiser(around, effort.refresh)
             scores: list[list[float]] = []  # of each length, for every hole
             for length in tried:
                 control.check()
@@ -117,7 +119,14 @@ class InPlaceFiller:
         control.begin_draft(f"{'a canvas' if len(lengths) == 1 else 'canvases'} of {begun} tokens")
         fills, drafts = list(holes.old), list[Draft]()
         for group in self._groups(holes, effort, max_tokens):
-            denoiser = self.among(holes, fills, group, effort, max_tokens, control)
+            around = self.around(holes, fills, group, effort, max_tokens)
+            for place, number in enumerate(group, 1):
+                before, after = (
+                    self._tokenizer.decode([*chain(*runs)])
+                    for runs in ([around[0][1:], *around[1:place]], around[place:])
+                )
+                control.see(before, after, sum(map(len, around)), spans[number])
+            denoiser = self.denoiser(around, effort.refresh)
             canvas = self.blank([lengths[number] for number in group])
             parts = self._denoised(
                 denoiser, canvas, effort, max_tokens, control, [spans[n] for n in group]
@@ -148,16 +157,15 @@ class InPlaceFiller:
         shift = self._family.shift
         return InPlaceDenoiser(self._model, self.mask, shift, around, self._barred, refresh)
 
-    def among(
+    def around(
         self,
         holes: Holes,
         fills: Sequence[str],
         group: range,
         effort: EffortConfig,
         max_tokens: int,
-        control: Control,
-    ) -> InPlaceDenoiser:
-        """Return a denoiser of neighbouring holes; the others hold `fills`."""
+    ) -> list[list[int]]:
+        """Return the runs of tokens around neighbouring holes; the others hold `fills`."""
         first, last = group[0], group[-1]
         prefix, suffix = Context(holes.before(first, fills), holes.behind(last, fills)).sides(
             self._tokenizer, effort.max_prefix, effort.max_suffix
@@ -169,9 +177,7 @@ class InPlaceFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        decode = self._tokenizer.decode
-        control.see(decode(prefix), decode(suffix), sum(map(len, around)))
-        return self.denoiser(around, effort.refresh)
+        return around
 
     def _groups(self, holes: Holes, effort: EffortConfig, max_tokens: int) -> Iterator[range]:
         """Split the holes where two are out of each other's window, or model or memory are full."""

@@ -66,7 +66,7 @@ class PrefixCache:
         known = [(_num_shared(kept.ids, wanted), kept) for kept in self._kept]
         shared, nearest = max(known, key=lambda pair: pair[0], default=(0, None))
         if nearest is None:
-            return self._model.new_cache(_roomy(capacity))
+            return self._model.new_cache(self._roomy(capacity))
         usable = shared if nearest.ids == wanted else shared // BLOCK * BLOCK
         # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
         # starts alike, stays.
@@ -77,19 +77,19 @@ class PrefixCache:
             cache = nearest.cache
             cache.length = usable
         else:
-            cache = self._model.new_cache(_roomy(capacity))
+            cache = self._model.new_cache(self._roomy(capacity))
             cache.copy(nearest.cache, usable)
         return cache
+
+    def _roomy(self, capacity: int) -> int:
+        """Round up, but not past the positions that the model knows."""
+        return min(-(-capacity // _ROOM) * _ROOM, self._model.config.max_positions)
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)
         total = sum(k.cache.num_bytes for k in self._kept)
         while self._kept and total > self._budget:
             total -= self._kept.pop(0).cache.num_bytes
-
-
-def _roomy(capacity: int) -> int:
-    return -(-capacity // _ROOM) * _ROOM
 
 
 def _num_shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -74,7 +74,6 @@ class RemoteFiller:
                     "seed": seed + number,
                     "stream": False,
                 }
-                control.begin_draft("another sample" if number else "what the remote is surest of")
                 text, tokens = connection.ask(body)
                 control.forward_calls += 1
                 control.steps += 1

@@ -69,8 +69,12 @@ class ResizingFiller:
             raise ConfigError(
                 f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
             )
-        denoiser = self.denoiser([before, after], effort.refresh)
+        decode = self._tokenizer.decode
+        control.see(decode(prefix), decode(suffix), len(before) + len(after))
         for start in dict.fromkeys(min(start, max_tokens) for start in _STARTS):
+            control.begin_draft(f"a canvas of {start} tokens, which the model resizes")
+            # What a try kept of the text was computed for its canvas: the next begins without.
+            denoiser = self.denoiser([before, after], effort.refresh)
             canvas = Canvas.blank(start, self.mask)
             step: DenoiseStep | None = None
             control.check()

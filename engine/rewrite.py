@@ -118,7 +118,7 @@ class Rewriter:
         def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
-            return self._answer(cache, prompt, head, OldTextDraft(old_ids), pick, control)
+            return self._answer(cache, prompt, head, OldTextDraft(old_ids), pick, room, control)
 
         def draft(made: _Answer) -> Draft:
             score = sum(made.scores) / max(1, len(made.scores))
@@ -146,13 +146,18 @@ class Rewriter:
         head: list[int],
         guess: OldTextDraft,
         pick: Pick,
+        room: int,
         control: Control,
     ) -> _Answer:
-        """Decode an answer that begins with the tokens of `head`, up to its fence or end."""
+        """Decode an answer that begins with the tokens of `head`, up to its fence or end.
+
+        It has at most `room` tokens: how large the cache is depends on what came before.
+        """
         watched = _Watched(pick)
         made = _Answer("", [], [], [])
         text = self._tokenizer.decode(head)
-        steps = decode(self._model, cache, [prompt[-1], *head], _After(guess, head), pick=watched)
+        after = _After(guess, head, room)
+        steps = decode(self._model, cache, [prompt[-1], *head], after, pick=watched)
         control.check()
         for step in steps:
             control.forward_calls += 1
@@ -167,7 +172,7 @@ class Rewriter:
             fence = _FENCE_END.search(text)
             if fence:
                 text = text[: fence.start()]
-            if fence or end is not None:
+            if fence or end is not None or len(head) + len(made.ids) >= room:
                 break
             control.check()
         return replace(made, text=text)
@@ -208,14 +213,15 @@ class _Watched:
 
 
 class _After:
-    """A draft that is told of tokens which were not decoded but given."""
+    """A draft that is told of tokens which were not decoded but given, and of the room for all."""
 
-    def __init__(self, draft: OldTextDraft, given: list[int]) -> None:
-        self._draft, self._given = draft, given
+    def __init__(self, draft: OldTextDraft, given: list[int], room: int) -> None:
+        self._draft, self._given, self._room = draft, given, room
 
     def propose(self, emitted: Sequence[int]) -> list[int]:
-        """Return what may follow the given tokens and those emitted."""
-        return self._draft.propose([*self._given, *emitted])
+        """Return what may follow the given tokens and those emitted, and one more token after."""
+        answer = [*self._given, *emitted]
+        return self._draft.propose(answer)[: max(0, self._room - len(answer) - 1)]
 
 
 def _differs(new: str, old: str) -> bool:

@@ -50,25 +50,24 @@ class Page:
         yield self.paint(visible(f"{where(request)}  {what}"), _BOLD)
         language = request.language or "unknown language"
         yield f"{language}, effort {request.effort}, seed {request.seed}"
-        steps = 0
         for sight in told.sights:
             yield ""
             yield from self._canvas(request, sight)
             attempts = [a for a in told.attempts if a.span == sight.span]
             first_of = {a.text: a.draft for a in reversed(attempts)}
             for draft, judged in groupby(attempts, key=lambda attempt: attempt.draft):
-                own = [frame for frame in frames if frame.draft == draft]
+                own = [f for f in frames if (f.span, f.draft) == (sight.span, draft)]
+                done = max((f.step for f in frames if f.draft < draft), default=0)
                 yield ""
-                yield from self._draft(list(judged), own, steps, first_of)
-                steps = max((frame.step for frame in own), default=steps)
+                yield from self._draft(list(judged), own, done, first_of)
         yield ""
-        yield self._outcome(result, told.attempts)
+        yield self._outcome(request, result, told.attempts)
         yield stats_line(result.stats)
 
     def _canvas(self, request: EditRequest, sight: Sight) -> Iterator[str]:
         """Show the span between its neighbours, and say how much of the file the model saw."""
         text, span = request.text, request.spans[sight.span]
-        seen = "the instruction, the old text and the lines above it"
+        seen = "the instruction and the old text"
         if request.instruction is None:
             seen = _window(sight, text[: span.start], text[span.end :])
         tokens = f": {counted(sight.tokens, 'token')}" if sight.tokens else ""
@@ -147,7 +146,9 @@ class Page:
             return f"{text}: {self.paint('accepted', _GREEN)}{f' ({told})' if told else ''}"
         return f"{text}: {self.paint('refused', _RED)}: {visible(told)}"
 
-    def _outcome(self, result: EditResult, attempts: Sequence[Attempt]) -> str:
+    def _outcome(
+        self, request: EditRequest, result: EditResult, attempts: Sequence[Attempt]
+    ) -> str:
         refused = sum(not attempt.verdict.ok for attempt in attempts)
         counts = f"{counted(len(attempts), 'text')} tried, {refused or 'none'} refused"
         counts += "; then the time was up" if result.is_cut else ""
@@ -160,9 +161,10 @@ class Page:
             if candidate.verdict.ok
             for made in candidate.replacements
             for attempt in attempts
-            if attempt.text == made.text and attempt.verdict.ok
+            if (request.spans[attempt.span], attempt.text) == (made.span, made.text)
+            if attempt.verdict.ok
         }
-        drafts = ", ".join(f"draft {number}" for number in offered.values())
+        drafts = ", ".join(f"draft {number}" for number in dict.fromkeys(offered.values()))
         return f"{self._title('offered')}  {drafts}; {counts}"
 
     def _title(self, text: str) -> str:

@@ -73,8 +73,8 @@ def denoiser(
     """Return what fills a case's holes, and their canvas."""
     holes = Holes.in_text(case.text, case.spans, [], False)
     effort = replace(EFFORTS[Effort.BALANCED], refresh=refresh)
-    made = filler.among(holes, holes.old, range(len(holes)), effort, length)
-    return made, filler.blank([length] * len(holes))
+    around = filler.around(holes, holes.old, range(len(holes)), effort, length)
+    return filler.denoiser(around, refresh), filler.blank([length] * len(holes))
 
 
 def divergence(exact: Tensor, other: Tensor, masked: Tensor) -> tuple[int, float]:

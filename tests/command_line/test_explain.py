@@ -1,9 +1,26 @@
 """How one edit came about, for a person and for a program."""
 
 import io
+import re
 import sys
 
 import pytest
+
+from editor_clients.command_line.explanation import Page
+from engine.protocol import (
+    Attempt,
+    Candidate,
+    EditRequest,
+    EditResult,
+    EditStats,
+    Explanation,
+    Frame,
+    FrameToken,
+    Sight,
+    TokenState,
+)
+from grammars.span import Replacement, Span
+from grammars.validation import Verdict
 
 CODE = "import os\n\n\ndef f(x):\n    pass\n"
 PAGE = """\
@@ -61,6 +78,38 @@ def test_a_text_that_comes_twice_is_shown_once(diffill, sample):
     done = diffill("explain", "a.py", "--range", "1:1-1:1", engine="twice")
     assert "as it is: accepted; the same text as of draft 1" in done.out
     assert done.out.count("    first()") == 1
+
+
+def test_places_filled_together_have_their_drafts_in_common():
+    """Each has its own steps and texts of a draft, and a later draft goes on from it."""
+    spans, ok, refused = (Span(4, 5), Span(10, 11)), Verdict(True), Verdict(False, ("no",))
+
+    def frame(span, step, text, draft):
+        return Frame(span, step, (FrameToken(text, TokenState.COMMITTED, 0.9),), draft)
+
+    frames = [frame(0, 1, "x", 0), frame(1, 1, "(", 0), frame(1, 2, "[", 0), frame(1, 3, "x", 1)]
+    attempts = (
+        Attempt(0, 0, "canvases of 2, 2 tokens", "x", ok, -0.1, 1, 2),
+        Attempt(1, 0, "canvases of 2, 2 tokens", "[", refused, -0.1, 1, 2),
+        Attempt(1, 1, "a canvas of 2 tokens", "x", ok, -0.1, 1, 3),
+    )
+    made = tuple(Replacement(span, "x") for span in spans)
+    result = EditResult(
+        (Candidate(made, ok, -0.1, (ok, ok)),),
+        EditStats(3, 3, 2, 1.0),
+        explanation=Explanation((Sight(0, "a = ", "\n", 9), Sight(1, "a = ", "\n", 9)), attempts),
+    )
+    request = EditRequest(text="a = 1\nb = 2\n", spans=spans, path="a.py")
+    page = Page(lambda text, _: text, 80).text(request, result, frames)
+    first, second = page.split("canvas  ")[1:]
+    assert re.findall(r"^ +(\d+)  (\S)$", first, re.MULTILINE) == [("1", "x")]
+    assert re.findall(r"^ +(\d+)  (\S)$", second, re.MULTILINE) == [
+        ("1", "("),
+        ("2", "["),
+        ("1", "x"),
+    ]
+    assert page.count("draft 1  ") == 2 and page.count("draft 2  ") == 1
+    assert "offered  draft 1, draft 2; 3 texts tried, 1 refused" in page
 
 
 def test_json(diffill, sample):

@@ -262,6 +262,19 @@ def test_a_rewrite_stays_within_its_span(editor):
     assert {*re.findall(r"\r\n|\n|\r", made.text)} <= {"\r\n"}
 
 
+def test_a_rewrite_that_mends_is_told_what_stands_in_front(monkeypatch, editor):
+    shapes = []
+
+    def tries(shape, *_):
+        shapes.append(shape)
+        return iter([Draft("1)", 3, -1.0)])
+
+    monkeypatch.setattr(editor, "_rewriter", SimpleNamespace(tries=tries))
+    asked = request("a = (1\n", (Span(5, 6),), instruction="mend it", mends=True)
+    editor.edit(replace(asked, language="python"), Control())
+    assert [shape.prefix for shape in shapes] == ["a = ("]
+
+
 def test_a_region_the_model_cannot_hold_is_refused(editor):
     text = "x = 1\n" * 1000
     with pytest.raises(ConfigError, match=r"too long to rewrite: it takes .* holds 4,096"):

@@ -1,11 +1,12 @@
 """Each family fills holes end to end: a tiny random checkpoint in its published form."""
 
 import json
+from dataclasses import replace
 
 import published
 import pytest
 
-from engine.config import EFFORTS
+from engine.config import EFFORTS, Refresh
 from engine.control import Control
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
@@ -61,6 +62,22 @@ def test_holes_are_filled_and_nothing_else_is_touched(editor_of, family):
     assert {frame.span for frame in frames} == {0, 1}
     again = editor_of(family).edit(request(), Control())
     assert [c.replacements for c in again.candidates] == [candidate.replacements]
+
+
+@pytest.mark.parametrize("family", published.FORMS)
+def test_what_was_seen_and_tried_is_told_of_each_hole(editor_of, family):
+    frames = []
+    result = editor_of(family).edit(request(explain=True), Control(on_frame=frames.append))
+    told = result.explanation
+    assert sorted(sight.span for sight in told.sights) == [0, 1], "once each"
+    assert {attempt.span for attempt in told.attempts} == {0, 1}
+    assert all(attempt.draft >= 0 and attempt.how for attempt in told.attempts)
+    made = {(attempt.span, attempt.draft) for attempt in told.attempts}
+    assert made == {(frame.span, frame.draft) for frame in frames}
+    for sight in told.sights:
+        assert "def total(prices):" in sight.before and "# <|mask|>" in sight.after
+        assert ("return" in sight.before) == (sight.span == 1) != ("return" in sight.after)
+        assert sight.tokens > 0
 
 
 @pytest.mark.parametrize("family", published.FORMS)
@@ -129,3 +146,17 @@ def test_in_place_the_canvas_grows_until_there_is_an_end(editor_of):
     lengths = [len(frame.tokens) for frame in frames]
     assert max(lengths) <= 70
     assert control.forward_calls == control.steps == len(frames)
+
+
+def test_a_try_does_not_depend_on_the_one_before(editor_of, monkeypatch):
+    editor = editor_of("dreamon")
+    keeping = Refresh(every=1000, changed=1.0, vicinity=0)
+    effort = replace(EFFORTS[Effort.BALANCED], refresh=keeping)
+    shape = HoleShape("def f(x):\n    y = x\n    return ", "\n\n\ndef g():\n    pass\n")
+
+    def drafts():
+        return list(editor._filler.tries(shape, effort, 24, 0, Control()))
+
+    *_, last = drafts()
+    monkeypatch.setattr("engine.resizing._STARTS", (24,))
+    assert drafts() == [last]

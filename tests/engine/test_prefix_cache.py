@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -38,8 +39,8 @@ def test_blocks_hold_what_one_pass_would():
 class Counting:
     """The model, with a note of how many tokens each pass encoded."""
 
-    def __init__(self):
-        self.encoded = []
+    def __init__(self, config=MODEL.config):
+        self.encoded, self.config = [], config
 
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)
@@ -103,6 +104,13 @@ def test_the_oldest_are_dropped_when_memory_is_short():
     for ids in (first, second, third, second, first):
         contexts.encoded(ids, 40, Control())
     assert model.encoded == [31] * 4  # all but the second time of `second`
+
+
+def test_no_cache_goes_past_the_models_positions():
+    contexts = PrefixCache(Counting(replace(MODEL.config, max_positions=300)))
+    assert contexts.encoded(some(20), 290, Control()).capacity == 300
+    assert contexts.encoded(some(40), 300, Control()).capacity == 300
+    assert contexts.encoded(some(20, 1), 60, Control()).capacity == 256
 
 
 def test_nothing_is_kept_without_memory():

@@ -1,6 +1,7 @@
 """A remote as the model: asked in its own words, judged here."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from model_server import server, text
@@ -82,9 +83,12 @@ def test_without_a_key_none_is_sent():
 
 def test_what_the_parser_refuses_is_answered_by_another_sample():
     with server(text("2 * (x"), text("x + x")) as running:
-        result = edit(running)
+        result = edit(running, replace(REQUEST, explain=True))
         bodies = [body for _, _, body in running.asked]
     assert result.best.replacements[0].text == "x + x"
+    attempts = result.explanation.attempts
+    assert list(dict.fromkeys(a.draft for a in attempts)) == [0, 1]
+    assert "the likeliest tokens, by the remote there" in {a.how for a in attempts}
     assert [(b["temperature"], b["seed"]) for b in bodies] == [(0, 7), (0.6, 8)]
 
 

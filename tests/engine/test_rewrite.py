@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -182,3 +183,22 @@ def test_braces_and_fences_in_code_and_instruction_are_text():
     (new,), (question,) = tries(always("a = {'{code}': 2}"), "a = {'{code}': 1}\n", Span(0, 18))
     assert new == "a = {'{code}': 2}\n"
     assert "a = {'{code}': 1}" in question
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_an_answer_without_an_end_is_as_long_in_any_cache(is_followed):
+    old = "".join(f"a{n} = {n}\n" for n in range(40))
+    endless = 30 * (old if is_followed else old.upper())
+    model, effort = Typist(lambda question, begun: (endless, {})), EFFORTS[Effort.QUICK]
+    contexts = PrefixCache(model)
+    rewriter = Rewriter(model, tiny.tokenizer(), tiny.FAMILY, contexts)
+
+    def first(room):
+        bounded = replace(effort, max_fill=room)
+        shape = HoleShape("", "", old)
+        return next(rewriter.tries(shape, "python", "Do it.", bounded, 0, Control()))
+
+    cold = first(7)
+    assert cold.tokens == 2 * len(old.strip("\n") + "\n```") + 7
+    first(1000)
+    assert first(7) == cold
