@@ -23,7 +23,7 @@ from engine.frames import show_step
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, whole_lines
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft
 
@@ -177,7 +177,7 @@ class Filler:
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return draft_of(shape, _whole_lines(self._tokenizer.decode(ids)), scores)
+        return draft_of(shape, whole_lines(self._tokenizer.decode(ids)), scores)
 
     def _denoised(
         self,
@@ -231,9 +231,3 @@ class Filler:
 def draft_of(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
     """Make a draft of a try's text and the log-probabilities (one a token) it was decoded with."""
     return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))
-
-
-def _whole_lines(text: str) -> str:
-    """Drop the line a fill was cut off in, unless it is the only one."""
-    head, newline, _ = text.rpartition("\n")
-    return head + newline if head.strip() else text
