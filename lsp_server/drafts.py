@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lsprotocol import types as lsp
 
-from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Frame
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Excerpt, Frame
 from grammars.span import Replacement, Span, apply
 from lsp_server.context import context_of
 from lsp_server.documents import Snapshot, local_path
@@ -162,12 +162,15 @@ async def _proposed(
         live.on_frame(frame)
         sureness.on_frame(frame)
 
+    shown: tuple[Excerpt, ...] = ()
+    if order.instruction is None:  # a rewrite sees its own region alone
+        shown = await context_of(session, snapshot, snapshot.text, spans, made)
     request = EditRequest(
         text=snapshot.text,
         spans=spans,
         language=snapshot.language,
         path=snapshot.path,
-        context=await context_of(session, snapshot, snapshot.text, spans, made),
+        context=shown,
         instruction=order.instruction,
         mends=order.mends,
         seed=order.rolls,

@@ -29,7 +29,6 @@ _MAX_FOLDER_FILES = 16
 _NEAR_LINES = 24
 
 _NAME = re.compile(r"[^\W\d]\w+")
-_TYPED = re.compile(r"\w+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,9 @@ def _names(subject: Subject) -> tuple[frozenset[str], frozenset[str]]:
     outside, near = list[str](), list[str]()
     start = 0
     for span in sorted(subject.spans):
-        end = len(_TYPED.sub("", text[: span.start]))
+        end = span.start
+        while end > start and (text[end - 1].isalnum() or text[end - 1] == "_"):
+            end -= 1
         outside.append(text[start:end])
         start = span.end
         first = lines.starts[max(lines.line_at(span.start) - _NEAR_LINES, 0)]

@@ -18,14 +18,15 @@ export async function install(
   interpreter: string | undefined,
   output: vscode.LogOutputChannel,
 ): Promise<boolean> {
-  const bundled = path.join(extension.fsPath, "bundled");
-  const wheel = fs.readdirSync(bundled).find((name) => name.endsWith(".whl"));
-  if (!wheel) throw new Error(`there is no wheel in ${bundled}`);
   const python = programOf(environment, "python", windows);
   const pip = (...args: string[]) => [python, "-m", "pip", "install", "--disable-pip-version-check", ...args];
   const base = interpreter ?? (windows ? "python" : "python3");
   const options = { location: vscode.ProgressLocation.Notification, title: "Diffill", cancellable: true };
   try {
+    const bundled = path.join(extension.fsPath, "bundled");
+    const found = fs.readdirSync(bundled).find((name) => name.endsWith(".whl"));
+    if (!found) throw new Error(`there is no wheel in ${bundled}`);
+    const wheel = path.join(bundled, found);
     await vscode.window.withProgress(options, async (progress, token) => {
       const run = async (message: string, command: string[]): Promise<void> => {
         progress.report({ message });
@@ -38,7 +39,9 @@ export async function install(
           if (token.isCancellationRequested) throw error;
         });
       }
-      await run("installing Diffill", pip(path.join(bundled, wheel)));
+      await run("installing what Diffill needs", pip(wheel));
+      // Again without the rest: pip leaves an older build of the same version as it is.
+      await run("installing Diffill", pip("--force-reinstall", "--no-deps", wheel));
       await run("fetching the model, half a gigabyte", [programOf(environment, "diffill", windows), "model", "pull"]);
     });
     return true;

@@ -2,7 +2,16 @@
 
 import type { Range, WorkspaceEdit } from "vscode-languageclient";
 
-export type ServerCommand = "diffill.fill" | "diffill.fillAll" | "diffill.rewrite";
+const EDITS = [
+  "diffill.fill", "diffill.fillAll", "diffill.rewrite", "diffill.repair", "diffill.reroll",
+] as const;
+
+export type ServerCommand = (typeof EDITS)[number];
+
+/** Whether a command of the server answers with an edit. */
+export function isEdit(command: string): command is ServerCommand {
+  return (EDITS as readonly string[]).includes(command);
+}
 
 export interface CommandArgument {
   uri: string;

@@ -16,7 +16,7 @@ import {
 import { findServer } from "./discovery.js";
 import type { Snooze } from "./ghost.js";
 import { install } from "./install.js";
-import type { CommandArgument, Frame, FrameEnd, ServerCommand } from "./protocol.js";
+import { isEdit, type CommandArgument, type Frame, type FrameEnd, type ServerCommand } from "./protocol.js";
 import type { Sessions } from "./session.js";
 import { serverPath, serverSettings } from "./settings.js";
 
@@ -140,8 +140,9 @@ export class Server implements vscode.Disposable {
           this.snooze.active || this.sessions.phase(document) !== "idle"
             ? null
             : next(document, position, context, token),
-        executeCommand: (command, args: unknown[]) =>
-          this.run(command as ServerCommand, args[0] as CommandArgument),
+        // Others, as the one that tells of an accepted completion, are the server's own affair.
+        executeCommand: (command, args: unknown[], next) =>
+          isEdit(command) ? this.run(command, args[0] as CommandArgument) : next(command, args),
         handleWorkDoneProgress: (_token, params) => this.onProgress(params),
       },
     };

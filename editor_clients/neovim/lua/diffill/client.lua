@@ -32,6 +32,8 @@ end
 M.commands = {
   ["diffill.fill"] = start,
   ["diffill.fillAll"] = start,
+  ["diffill.repair"] = start,
+  ["diffill.reroll"] = start,
   ["diffill.rewrite"] = function(command, context)
     require("diffill.session").rewrite(context.bufnr, command.arguments[1])
   end,

@@ -32,6 +32,8 @@ local TITLES = {
   ["diffill.fill"] = "filling",
   ["diffill.fillAll"] = "filling all holes",
   ["diffill.rewrite"] = "rewriting",
+  ["diffill.repair"] = "repairing",
+  ["diffill.reroll"] = "rolling again",
 }
 
 ---@param session diffill.Session
