@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lsp_text import range_of
 from model_server import server, text
-from raw_client import raw_client
+from raw_client import environment, raw_client
 
 from engine.shared import ask_engines
 
@@ -60,7 +60,7 @@ async def test_two_servers_and_a_command_line_share_one_engine(remote, engine_fo
             (tmp_path / "c.py").write_text(CODE)
             process = await asyncio.create_subprocess_exec(
                 *(DIFFILL, "fill", str(tmp_path / "c.py"), "--range", "2:12-2:15"),
-                env=os.environ | env,
+                env=environment() | env,  # as the servers have it: an engine serves its own build
                 stdout=asyncio.subprocess.PIPE,
             )
             printed, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
