@@ -31,15 +31,10 @@ class Unfinished:
         self._answers: dict[str, dict[str, Any]] = {}  # by request
         self._written: dict[str, str] = {}  # by path
         self._file: TextIO | None = None
+        # What an earlier run left is given up only once this one has something to keep.
+        self._resumes = resume
         if resume:
             self._read()
-        else:
-            self._forget()
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether there is something to go on with."""
-        return bool(self._answers or self._written)
 
     def answer(self, request: EditRequest) -> EditResult | None:
         """Return what a request was answered before, if it was."""
@@ -71,8 +66,11 @@ class Unfinished:
 
     def _read(self) -> None:
         assert self._path
+        lines: list[str] = []
         with contextlib.suppress(OSError):
-            for line in self._path.read_text("utf-8").split("\n")[:-1]:  # the last may be cut
+            lines = self._path.read_text("utf-8", "replace").split("\n")
+        for line in lines:
+            with contextlib.suppress(ValueError):  # cut or damaged by a crash
                 match json.loads(line):
                     case {"asked": key, "result": result}:
                         self._answers[key] = result
@@ -96,6 +94,8 @@ class Unfinished:
         others = sorted(path.parent.glob("*.jsonl"), key=lambda p: p.stat().st_mtime, reverse=True)
         for old in others[MAX_KEPT:]:
             old.unlink(missing_ok=True)
+        if not self._resumes:
+            path.unlink(missing_ok=True)
         if path.exists():
             raw = path.read_bytes()
             os.truncate(path, raw.rfind(b"\n") + 1)  # the last line may have been cut by a crash
