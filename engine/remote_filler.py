@@ -79,7 +79,8 @@ class RemoteFiller:
                 control.steps += 1
                 text = text.replace("\r\n", "\n")
                 end = shape.end(text)
-                yield Draft(shape.fit(text if end is None else end), tokens, 0.0)
+                text = shape.fit(text if end is None else end)
+                yield Draft(text, tokens, 0.0, control.draft, control.how)
 
 
 class _Connection:
