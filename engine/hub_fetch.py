@@ -13,7 +13,16 @@ from typing import Any
 
 from engine.catalogue import cache_dir
 from engine.errors import CheckpointError, FetchError
-from engine.fetch import NO_SPACE, Report, alone, make_room, reason_of, sha256_of, watching
+from engine.fetch import (
+    NO_SPACE,
+    Report,
+    alone,
+    bytes_in,
+    make_room,
+    reason_of,
+    sha256_of,
+    watching,
+)
 from engine.hub import SOURCE, HubId, folder_of, parent_of
 from engine.recognition import family_of
 
@@ -74,7 +83,7 @@ def _fetch(model: HubId, staging: Path, report: Report) -> Path:
         sizes = {file: int(found.size or 0) for file, found in files.items()}
         _check_names(model, list(files))
         total = sum(sizes.values())
-        make_room(str(model), total)
+        make_room(str(model), total - bytes_in(folder))
 
         def download(file: str) -> Path:
             return Path(
@@ -110,7 +119,9 @@ def _fetch(model: HubId, staging: Path, report: Report) -> Path:
             f"{reason_of(error)}. A copy of its folder works, too: --model FOLDER"
         ) from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the library's notes
-    source = {"repository": model.repository, "revision": revision, "files": kept}
+    source: dict[str, Any] = {"repository": model.repository, "revision": revision, "files": kept}
+    if model.revision:
+        source["asked"] = model.revision  # a branch or tag stays what it was when it was fetched
     (folder / SOURCE).write_text(json.dumps(source, indent=1), "utf-8")
     target = parent_of(model, cache_dir()) / name
     target.parent.mkdir(parents=True, exist_ok=True)

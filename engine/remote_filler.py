@@ -19,7 +19,7 @@ from engine.control import Control
 from engine.errors import Busy, ConfigError, EngineError, EngineUnavailable
 from engine.place import package_version
 from engine.remotes import Kind, Remote
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, whole_lines
 from engine.tries import Draft
 
 _T = TypeVar("_T")
@@ -79,8 +79,9 @@ class RemoteFiller:
                 control.steps += 1
                 text = text.replace("\r\n", "\n")
                 end = shape.end(text)
-                text = shape.fit(text if end is None else end)
-                yield Draft(text, tokens, 0.0, control.draft, control.how)
+                if end is None:
+                    end = whole_lines(text) if tokens >= max_tokens else text  # it was cut off
+                yield Draft(shape.fit(end), tokens, 0.0, control.draft, control.how)
 
 
 class _Connection:

@@ -175,3 +175,9 @@ class HoleShape:
             if text.endswith(self.suffix[:size]) and self.suffix[:size].strip():
                 return text[:-size]
         return text
+
+
+def whole_lines(text: str) -> str:
+    """Drop the line a fill was cut off in, unless it is the only one."""
+    head, newline, _ = text.rpartition("\n")
+    return head + newline if head.strip() else text

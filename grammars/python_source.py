@@ -11,11 +11,15 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 from grammars.lines import LineIndex
 from grammars.span import Span
 
 MAX_CHARS = 1 << 19  # the compiler holds the interpreter's lock, about a second at this size
+
+# Before 3.12 all threads share the count of how deep a tree is (python/cpython#106905).
+_ONE_AT_A_TIME = Lock()
 
 _ON_LINE = re.compile(r" on line \d+")
 _TOP_LEVEL = re.compile(r"(?!(?:elif|else|except|finally)\b)[^\s#)\]}]")
@@ -38,7 +42,8 @@ def compile_fault(source: str) -> CompileFault | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(source, "<edit>", "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
+            with _ONE_AT_A_TIME:
+                compile(source, "<edit>", "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
     except SyntaxError as error:
         message = _ON_LINE.sub("", error.msg)
         return CompileFault(type(error).__name__, message, (error.lineno or 1) - 1)

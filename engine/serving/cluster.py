@@ -102,7 +102,13 @@ def start(cluster: Cluster, make: Callable[[], Application]) -> None:
     try:
         # Ray puts the working directory on its workers' module path: not the user's project.
         with TemporaryDirectory() as nothing, chdir(nothing):
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+            ray.init(
+                # Otherwise it joins any Ray of this machine, which `stop` would then end.
+                address=os.environ.get("RAY_ADDRESS") or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
         serve.start(http_options=HTTPOptions(host=ADDRESS, port=cluster.port))
         serve.run(deployed.bind(make, cluster.token), name=NAME, route_prefix="/")
     except (RuntimeError, ConnectionError, RayError) as error:

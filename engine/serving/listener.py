@@ -36,6 +36,7 @@ class Listener:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((ADDRESS, port))
+            listening.listen()  # now: a second one on the port is refused here, not in the task
         except (OSError, OverflowError) as error:
             listening.close()
             reason = error.strerror if isinstance(error, OSError) else error

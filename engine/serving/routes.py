@@ -106,11 +106,15 @@ class Routes:
         return JSONResponse({"object": "list", "data": [model]})
 
     async def _health(self, _request: Request) -> Response:
+        """Tell anybody on this machine; a reason may hold a path, so it is left to `/status`."""
         match self._scheduler.state:
-            case {"state": "loading", "message": message} | {"state": "failed", "message": message}:
-                return failure(EngineUnavailable(message), self._scheduler.retry_after_s)
+            case {"state": "loading"}:
+                waits = "the model is loading"
+            case {"state": "failed"}:
+                waits = "the model could not be loaded"
             case _:  # ready, or unloaded: the next request loads it
                 return JSONResponse({"status": "ok"})
+        return failure(EngineUnavailable(waits), self._scheduler.retry_after_s)
 
     async def _all_metrics(self, _request: Request) -> Response:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)

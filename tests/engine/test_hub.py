@@ -8,7 +8,7 @@ import pytest
 
 from engine import catalogue
 from engine.errors import CheckpointError, FetchError
-from engine.hub import HubId, folder_of, hub_id, source_of
+from engine.hub import SOURCE, HubId, folder_of, hub_id, source_of
 from engine.hub_fetch import fetch_folder
 
 SHA, OLDER = "0123456789abcdef" * 2 + "01234567", "fedcba9876543210" * 2 + "fedcba98"
@@ -190,3 +190,12 @@ def test_no_hub(hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(FetchError, match=r"could not be fetched .* --model FOLDER"):
         fetched()
+
+
+def test_a_branch_is_found_again_by_the_name_it_was_asked_by(tmp_path):
+    folder = tmp_path / "hub" / "org" / "model@0123456789ab"
+    folder.mkdir(parents=True)
+    source = {"repository": "org/model", "revision": "0123456789abcdef", "asked": "main"}
+    (folder / SOURCE).write_text(json.dumps(source))
+    for revision, found in ((None, folder), ("main", folder), ("0123", folder), ("v2", None)):
+        assert folder_of(HubId("org", "model", revision), tmp_path) == found

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, whole_lines
 
 BODY = HoleShape("def f():\n    ", "\n\nprint(f())\n")
 BETWEEN = HoleShape("a = 1\n", "print(a, b)  # done\n", old="b = 2\n")
@@ -134,3 +134,11 @@ def test_a_fill_fits_its_hole(shape, text, fitted):
 )
 def test_what_a_refused_fill_may_have_meant(shape, text, others):
     assert list(shape.alternatives(text)) == others
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("a = 1\nb", "a = 1\n"), ("a = 1\n", "a = 1\n"), ("a = 1", "a = 1"), ("\n  \nb", "\n  \nb")],
+)
+def test_the_line_a_fill_was_cut_off_in_is_dropped(text, kept):
+    assert whole_lines(text) == kept
