@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled, DeadlineExceeded
 from engine.protocol import Attempt, Explanation, Frame, Sight
 from grammars.validation import Verdict
+
+if TYPE_CHECKING:  # drafts are made with a control
+    from engine.tries import Draft
 
 
 class Control:
@@ -44,13 +48,10 @@ class Control:
         self.draft += 1
         self.how = how
 
-    def judged(self, text: str, verdict: Verdict, score: float, tokens: int) -> None:
-        """Note what became of a text of the draft."""
-        self._attempts.append(
-            Attempt(
-                self.span, self.draft, self.how, text, verdict, score, tokens, self.forward_calls
-            )
-        )
+    def judged(self, draft: Draft, text: str, verdict: Verdict) -> None:
+        """Note what became of a text of a draft, perhaps not the last one begun."""
+        own = draft.number, draft.how, text, verdict, draft.score, draft.tokens
+        self._attempts.append(Attempt(self.span, *own, self.forward_calls))
 
     @property
     def explanation(self) -> Explanation:

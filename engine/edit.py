@@ -140,7 +140,7 @@ class Editor:
                 kept += [found[i].replacement] * found[i].verdict.ok
         for span, one in zip(spans, found, strict=True):
             control.span = request.spans.index(span)
-            control.judged(one.replacement.text, one.verdict, one.draft.score, one.draft.tokens)
+            control.judged(one.draft, one.replacement.text, one.verdict)
         return dict(zip(spans, found, strict=True))
 
     def _candidates(
@@ -170,7 +170,7 @@ class Editor:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
                     text = judged.replacement.text
-                    control.judged(text, judged.verdict, draft.score, draft.tokens)
+                    control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
                 if sum(j.verdict.ok for j in found.values()) >= wanted:
                     break

@@ -25,7 +25,7 @@ from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape, whole_lines
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft
+from engine.tries import Draft, draft_of
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
 _TEMPERATURE = 0.6
@@ -164,20 +164,18 @@ class Filler:
                 scores.append(score)
                 if token in self._ends:
                     self._show(control, ids, scores)
-                    text = self._tokenizer.decode(ids[:-1])
-                    end = shape.end(text)
-                    return draft_of(shape, text if end is None else end, scores)
+                    return draft_of(shape, self._tokenizer.decode(ids[:-1]), scores, control)
                 text = self._tokenizer.decode(ids)
-                if (end := shape.end(text)) is not None:
+                if shape.end(text) is not None:
                     self._show(control, ids, scores)
-                    return draft_of(shape, end, scores)
+                    return draft_of(shape, text, scores, control)
                 if len(ids) >= max_tokens:
                     break
             self._show(control, ids, scores)
             if len(ids) >= max_tokens:
                 break
             control.check()
-        return draft_of(shape, whole_lines(self._tokenizer.decode(ids)), scores)
+        return draft_of(shape, whole_lines(self._tokenizer.decode(ids)), scores, control)
 
     def _denoised(
         self,
@@ -207,10 +205,8 @@ class Filler:
             canvas = canvas.grown(min(2 * len(canvas), limit))
         assert step is not None
         ids = canvas.text_ids()[: limit - 1]  # the last place is the end's, found or not
-        text = self._tokenizer.decode(ids)
-        end = shape.end(text)
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
-        return draft_of(shape, text if end is None else end, scores)
+        return draft_of(shape, self._tokenizer.decode(ids), scores, control)
 
     def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
         if control.on_frame:
@@ -226,8 +222,3 @@ class Filler:
                     control.draft,
                 )
             )
-
-
-def draft_of(shape: HoleShape, text: str, scores: Sequence[float]) -> Draft:
-    """Make a draft of a try's text and the log-probabilities (one a token) it was decoded with."""
-    return Draft(shape.fit(text), len(scores), sum(scores) / max(1, len(scores)))

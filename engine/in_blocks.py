@@ -21,13 +21,12 @@ from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.errors import ConfigError
 from engine.family import Blocks, Fim
-from engine.fill import draft_of
 from engine.frames import show_step
 from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft
+from engine.tries import Draft, draft_of
 
 _SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
 _HOLE = "[MISSING]"
@@ -111,9 +110,7 @@ class BlockFiller:
             is_done = end < len(found) or shape.end(self._tokenizer.decode(ids)) is not None
             if is_done:
                 break
-        text = self._tokenizer.decode(ids)
-        end_text = shape.end(text)
-        yield draft_of(shape, text if end_text is None else end_text, scores)
+        yield draft_of(shape, self._tokenizer.decode(ids), scores, control)
 
     def blocks(
         self, prompt: list[int], max_tokens: int, config: DenoiseConfig, control: Control

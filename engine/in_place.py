@@ -20,7 +20,6 @@ from engine.control import Control
 from engine.denoise import denoise
 from engine.errors import ConfigError
 from engine.family import InPlace
-from engine.fill import draft_of
 from engine.frames import show_step
 from engine.holes import Holes
 from engine.in_place_denoiser import InPlaceDenoiser
@@ -28,7 +27,7 @@ from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft
+from engine.tries import Draft, draft_of
 
 # The lengths tried where the model cannot tell the hole's end.
 _LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
@@ -135,10 +134,9 @@ class InPlaceFiller:
                 fills[number] = self._tokenizer.decode(part.text_ids())
             for number, (part, sureness) in zip(group, parts, strict=True):
                 shape, text = holes.shape(number, fills), fills[number]
-                end = shape.end(text)
                 count = len(part.text_ids()) + part.has_end
                 scores = sureness[:count].clamp_min(1e-9).log().tolist()
-                drafts.append(draft_of(shape, text if end is None else end, scores))
+                drafts.append(draft_of(shape, text, scores, control))
                 fills[number] = drafts[-1].text
         return drafts
 

@@ -81,7 +81,7 @@ class RemoteFiller:
                 end = shape.end(text)
                 if end is None:
                     end = whole_lines(text) if tokens >= max_tokens else text  # it was cut off
-                yield Draft(shape.fit(end), tokens, 0.0)
+                yield Draft(shape.fit(end), tokens, 0.0, control.draft, control.how)
 
 
 class _Connection:

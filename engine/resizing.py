@@ -19,7 +19,6 @@ from engine.control import Control
 from engine.denoise import Denoiser, DenoiseStep
 from engine.errors import ConfigError
 from engine.family import InPlace
-from engine.fill import draft_of
 from engine.frames import show_step
 from engine.in_place_denoiser import InPlaceDenoiser
 from engine.model import Transformer
@@ -28,7 +27,7 @@ from engine.scoring import confidence, rank
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft
+from engine.tries import Draft, draft_of
 
 # How many masks a try starts with; the published demonstration takes the first.
 _STARTS = (4, 16, 64)
@@ -86,9 +85,7 @@ class ResizingFiller:
                 control.check()
             assert step is not None
             scores = step.sureness.clamp_min(1e-9).log().tolist()
-            text = self._tokenizer.decode(canvas.text_ids())
-            end = shape.end(text)
-            yield draft_of(shape, text if end is None else end, scores)
+            yield draft_of(shape, decode(canvas.text_ids()), scores, control)
 
     def denoiser(
         self, around: Sequence[Sequence[int]], refresh: Refresh = EXACT

@@ -122,7 +122,8 @@ class Rewriter:
 
         def draft(made: _Answer) -> Draft:
             score = sum(made.scores) / max(1, len(made.scores))
-            return Draft(region.read(made.text), len(made.ids), score)
+            text, count = region.read(made.text), len(made.ids)
+            return Draft(text, count, score, control.draft, control.how)
 
         made = answer(first, lead, "the likeliest tokens")
         yield (told := draft(made))

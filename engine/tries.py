@@ -19,6 +19,19 @@ class Draft:
     text: str
     tokens: int
     score: float
+    number: int = 0  # among the request's, and how it was made, for a person
+    how: str = ""
+
+
+def draft_of(shape: HoleShape, text: str, scores: Sequence[float], control: Control) -> Draft:
+    """Make a draft of the text of a try, cut where the hole ends.
+
+    `scores` are the log-probabilities (one a token) it was decoded with.
+    """
+    end = shape.end(text)
+    text = shape.fit(text if end is None else end)
+    mean = sum(scores) / max(1, len(scores))
+    return Draft(text, len(scores), mean, control.draft, control.how)
 
 
 class FillsHoles(Protocol):

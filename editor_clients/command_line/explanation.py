@@ -104,7 +104,7 @@ class Page:
             yield f"  least sure of {doubts}"
         for attempt in attempts:
             verdict = self._verdict(attempt, is_changed=attempt is not first)
-            if (known := first_of[attempt.text]) < attempt.draft:
+            if (known := first_of[attempt.text]) != attempt.draft:
                 yield f"  {verdict}; the same text as of draft {known + 1}"
                 continue
             yield f"  {verdict}"

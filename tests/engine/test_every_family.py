@@ -155,7 +155,8 @@ def test_a_try_does_not_depend_on_the_one_before(editor_of, monkeypatch):
     shape = HoleShape("def f(x):\n    y = x\n    return ", "\n\n\ndef g():\n    pass\n")
 
     def drafts():
-        return list(editor._filler.tries(shape, effort, 24, 0, Control()))
+        tries = editor._filler.tries(shape, effort, 24, 0, Control())
+        return [(draft.text, draft.score) for draft in tries]
 
     *_, last = drafts()
     monkeypatch.setattr("engine.resizing._STARTS", (24,))

@@ -19,6 +19,7 @@ from engine.rewrite import (
 )
 from engine.stopping import HoleShape
 from grammars.span import Span
+from grammars.validation import Verdict
 
 
 @pytest.mark.parametrize(
@@ -202,3 +203,27 @@ def test_an_answer_without_an_end_is_as_long_in_any_cache(is_followed):
     assert cold.tokens == 2 * len(old.strip("\n") + "\n```") + 7
     first(1000)
     assert first(7) == cold
+
+
+def test_each_draft_bears_the_number_it_was_begun_with():
+    """Second choices are decoded all before the first of them is offered."""
+    old = "a = 1\nb = 2\n"
+
+    def answer(question, begun):
+        if begun.startswith("a = 1\nb = 3"):
+            return "a = 1\nb = 3\n```", {}
+        if begun.startswith("a = 4"):
+            return "a = 4\nb = 2\n```", dict.fromkeys(range(5, 9), "+")
+        return "a = 1\nb = 2\n```", {4: "4", 10: "3"}
+
+    model, control = Typist(answer), Control()
+    rewriter = Rewriter(model, tiny.tokenizer(), tiny.FAMILY, PrefixCache(model, 0))
+    shape, effort = HoleShape("", "", old), EFFORTS[Effort.QUICK]
+    drafts = list(islice(rewriter.tries(shape, "python", "Do it.", effort, 0, control), 3))
+    assert [draft.text for draft in drafts[1:]] == ["a = 1\nb = 3\n", "a = 4\nb = 2\n"]
+    numbers = [draft.number for draft in drafts]
+    assert numbers[0] == 0 and len({*numbers}) == 3
+    assert [draft.how for draft in drafts[1:]] == ["a second choice"] * 2
+    for draft in drafts:
+        control.judged(draft, draft.text, Verdict(True))
+    assert [attempt.draft for attempt in control.explanation.attempts] == numbers
