@@ -20,13 +20,19 @@ class Cache:
         self, config: ModelConfig, capacity: int, dtype: torch.dtype, device: torch.device
     ) -> None:
         shape = (config.num_layers, 2, 1, config.num_kv_heads, capacity, config.head_dim)
-        self._store = torch.empty(shape, dtype=dtype, device=device)
+        # Zeros: `OneByOne` multiplies what is not written yet, by nothing.
+        self._store = torch.zeros(shape, dtype=dtype, device=device)
         self.capacity = capacity
         self.length = 0
+        self.horizon = capacity  # how far `OneByOne` reads: the same for all passes of a request
 
     def layer(self, index: int) -> LayerCache:
         """Return one layer's part."""
         return LayerCache(self._store[index], self.length)
+
+    def one_by_one(self, index: int) -> OneByOne:
+        """Return one layer's part for tokens that are run each by itself."""
+        return OneByOne(self._store[index], self.length, self.horizon)
 
     @property
     def num_bytes(self) -> int:
@@ -59,3 +65,23 @@ class LayerCache:
         self._store[0, :, :, self._length : end] = key
         self._store[1, :, :, self._length : end] = value
         return self._store[0, :, :, :end], self._store[1, :, :, :end]
+
+
+class OneByOne:
+    """One layer's keys and values for T tokens in a row, run side by side as T sequences of one.
+
+    Each reads the whole horizon, and the mask hides what comes after it. So the shape of what a
+    token's attention computes, and with it the rounding, is the same whatever runs beside it.
+    """
+
+    def __init__(self, store: Tensor, length: int, horizon: int) -> None:
+        self._store, self._length = store, length  # (2, 1, G, capacity, head_dim)
+        self._horizon = horizon
+
+    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Put (T, G, 1, head_dim) behind the valid ones; return (T, G, horizon, head_dim)."""
+        end = self._length + len(key)
+        self._store[0, 0, :, self._length : end] = key[:, :, 0].transpose(0, 1)
+        self._store[1, 0, :, self._length : end] = value[:, :, 0].transpose(0, 1)
+        keys, values = self._store[..., : self._horizon, :].expand(-1, len(key), -1, -1, -1)
+        return keys, values

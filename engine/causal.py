@@ -77,7 +77,7 @@ def decode(
     pending = list(prompt)
     while (room := cache.capacity - cache.length - len(pending)) >= 0:
         guess = draft.propose(emitted)[:room]
-        hidden = model.encode(pending + guess, cache, adapted=adapted)
+        hidden = model.decode(pending + guess, cache, adapted=adapted)
         logits = model.logits(hidden[len(pending) - 1 :])  # (len(guess) + 1, V)
         chosen = pick(logits)
         tokens = chosen.tolist()

@@ -38,6 +38,7 @@ class LowRank:
         """Take down (R, I) and ups (O, R), outputs side by side; their R add up to that of down."""
         self.down = down
         self.ups = [up.t().contiguous() for up in ups]  # (R, O): as a single token reads it fastest
+        self._ranks = [len(up) for up in self.ups]
 
     @classmethod
     def side_by_side(cls, updates: Sequence[LowRank]) -> LowRank:
@@ -46,15 +47,19 @@ class LowRank:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the update (…, O) for x (…, I)."""
-        inner = F.linear(x, self.down).split([len(up) for up in self.ups], -1)
+        inner = F.linear(x, self.down).split(self._ranks, -1)
         return torch.cat([h @ up for h, up in zip(inner, self.ups, strict=True)], -1)
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
-        """Add the update for x (…, I) to y (…, O) in place, without gradients."""
-        inner = F.linear(x.flatten(0, -2), self.down).split([len(up) for up in self.ups], -1)
-        parts = y.flatten(0, -2).split([up.shape[1] for up in self.ups], -1)
-        for part, h, up in zip(parts, inner, self.ups, strict=True):
-            part.addmm_(h, up)
+        """Add the update for x (B, T, I) to y (B, T, O) in place, without gradients.
+
+        The B are multiplied each by itself, so that none depends on how many there are.
+        """
+        inner = torch.bmm(x, self.down.t().expand(len(x), -1, -1))
+        end = 0
+        for h, up in zip(inner.split(self._ranks, -1), self.ups, strict=True):
+            start, end = end, end + up.shape[1]
+            y[..., start:end].baddbmm_(h, up.expand(len(x), -1, -1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,20 @@ class Transformer:
         return self._behind(cache, x, place_of(known, num_tokens), mask, adapted)
 
     @torch.inference_mode()
+    def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
+        """Run a few tokens causally behind the cache; hidden states (T, D). Keeps nothing.
+
+        Unlike with `encode`, a token's result is the same to the bit alone and in company, so that
+        a drafted run ends in the text that one token a pass would have given.
+        """
+        places = place_of(cache.length, len(ids))[:, None]  # (T, 1): T sequences of one token
+        mask = torch.arange(cache.horizon) <= places
+        pasts = [cache.one_by_one(i) for i in range(len(self.layers))]
+        x = self.embed(torch.tensor(ids, device=self.device))[:, None]
+        mask = mask[:, None].to(self.device)
+        return self.run(x, places, mask, pasts, adapted)[:, 0]
+
+    @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, *, copies: int = 1) -> Tensor:
         """Run `copies` canvases of equal length side by side, adapter on; hidden states (T, D).
 

@@ -59,6 +59,7 @@ class PrefixCache:
                 control.forward_calls += 1
         finally:
             self._keep(_Kept(wanted[: cache.length], cache))
+        cache.horizon = self._roomy(capacity)  # whatever room an earlier request left it
         return cache
 
     def _begun(self, wanted: list[int], capacity: int) -> Cache:

@@ -66,7 +66,7 @@ def adapter_bytes(model: Transformer) -> int:
     updates = [
         update
         for layer in model.layers
-        for linear in (layer.qkv, layer.out, layer.gate_up, layer.down)
+        for linear in (layer.qkv, layer.out, layer.mlp.gate_up, layer.mlp.down)
         if (update := linear.update) is not None
     ]
     return sum(u.down.nbytes + sum(up.nbytes for up in u.ups) for u in updates)
@@ -95,9 +95,11 @@ def table(known: int) -> dict[str, Any]:
         is_context = count > 32
 
         def run(count: int = count, is_context: bool = is_context) -> None:
-            hidden = model.encode(ids[known : known + count], cache, adapted=not is_context)
-            if not is_context:
-                model.logits(hidden)
+            run = ids[known : known + count]
+            if is_context:
+                model.encode(run, cache)
+            else:
+                model.logits(model.decode(run, cache, adapted=True))
 
         matrices = layers if is_context else layers + head
         extra = 0 if is_context else adapter_bytes(model)

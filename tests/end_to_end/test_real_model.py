@@ -5,12 +5,15 @@ import torch
 import torch.nn.functional as F
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from engine.catalogue import resolve_local
 from engine.causal import NoDraft, decode
 from engine.checkpoint import Checkpoint
 from engine.context import Context
+from engine.control import Control
 from engine.draft import OldTextDraft
-from engine.loading import load_editor
+from engine.loading import load_editor, load_model, shipped_adapter
 from engine.model import Transformer
+from engine.prefix_cache import PrefixCache
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights
 
@@ -136,3 +139,24 @@ def test_int8_costs_little(model, model_file, tokenizer):
     print(f"loss a token: float32 {exact:.4f}, int8 {rounded:.4f}")
     # Torch's default, one scale for all tokens of a pass, adds 47 % on held-out holes.
     assert rounded < 1.04 * exact
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_int8_gives_a_token_the_same_bits_alone_and_in_company(tokenizer, adapted):
+    local = resolve_local(None)
+    model, _ = load_model(local, lambda message, fraction: None, shipped_adapter(local))
+    ids = tokenizer.encode("".join(FUNCTIONS))
+    contexts = PrefixCache(model)
+
+    def runs(sizes, room):
+        cache = contexts.encoded(ids[:70], room, Control())
+        for size in sizes:
+            run = ids[cache.length : cache.length + size]
+            yield model.logits(model.decode(run, cache, adapted=adapted))
+            cache.keep(size)
+
+    alone = torch.cat(list(runs([1] * 32, 120)))
+    for sizes in ([2] * 16, [3, 5, 8, 16], [32]):
+        assert torch.equal(torch.cat(list(runs(sizes, 120))), alone)
+    list(runs([1], 600))  # a longer text's cache, which the next request takes over
+    assert torch.equal(torch.cat(list(runs([7, 25], 120))), alone)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import Tensor
 
 from engine.linear import FloatLinear, Int8Linear, Int8Weight, LowRank
 
@@ -80,16 +81,29 @@ def test_updates_side_by_side_equal_separate_ones(random):
     joined = LowRank.side_by_side(updates)
     expected = torch.cat([x @ u.down.t() @ u.ups[0] for u in updates], 1)
     torch.testing.assert_close(joined(x), expected)
-    for shape in ((5, 17), (1, 5, 17)):
+    for shape in ((1, 5, 17), (5, 1, 17)):
         y = random(*shape)
         added = y.clone()
         joined.add_to(added, x.view(*shape[:-1], 32))
-        torch.testing.assert_close(added, y + expected)
+        torch.testing.assert_close(added, y + expected.view(shape))
+
+
+def test_an_update_of_a_token_does_not_depend_on_those_beside_it(random):
+    update = LowRank(random(16, 896), random(4864, 16))
+    x, y = random(9, 1, 896), random(9, 1, 4864)
+
+    def added(count: int) -> Tensor:
+        out = y[:count].clone()
+        update.add_to(out, x[:count])
+        return out
+
+    for count in range(1, 9):
+        assert torch.equal(added(count), added(9)[:count])
 
 
 @pytest.mark.parametrize("kind", [FloatLinear, Int8Linear])
 def test_an_update_acts_only_when_switched_on(random, kind):
-    x, weight = random(5, 32), random(8, 32)
+    x, weight = random(1, 5, 32), random(8, 32)
     linear = kind(weight if kind is FloatLinear else Int8Weight.of(weight))
     plain = linear(x)
     assert torch.equal(linear(x, adapted=True), plain)

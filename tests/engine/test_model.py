@@ -53,6 +53,18 @@ def test_what_is_not_kept_is_forgotten(reference, close):
     close(rest, logits_of(model, IDS)[6:])
 
 
+@pytest.mark.parametrize("is_adapted", [False, True])
+def test_decoding_a_run_equals_encoding_it(adapted, close, is_adapted):
+    model, _ = adapted
+    cache = model.new_cache(len(IDS) + 4)
+    model.encode(IDS, cache)  # what stands behind the place is not seen
+    cache.keep(6)
+    expected = model.encode(IDS[6:], cache, adapted=is_adapted)
+    close(model.decode(IDS[6:], cache, adapted=is_adapted), expected)
+    cache.horizon = len(IDS)
+    close(model.decode(IDS[6:], cache, adapted=is_adapted), expected)
+
+
 def test_a_canvas_sees_context_and_itself_in_both_directions(reference, adapted, close):
     base = reference()
     model, tensors = adapted
