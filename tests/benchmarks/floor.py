@@ -95,11 +95,11 @@ def table(known: int) -> dict[str, Any]:
         is_context = count > 32
 
         def run(count: int = count, is_context: bool = is_context) -> None:
-            run = ids[known : known + count]
+            tokens = ids[known : known + count]
             if is_context:
-                model.encode(run, cache)
+                model.encode(tokens, cache)
             else:
-                model.logits(model.decode(run, cache, adapted=True))
+                model.logits(model.decode(tokens, cache, adapted=True))
 
         matrices = layers if is_context else layers + head
         extra = 0 if is_context else adapter_bytes(model)
