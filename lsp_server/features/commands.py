@@ -48,14 +48,16 @@ def fill(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object
     target = read_target(session, params.arguments, SOMEWHERE)
     order = Order(instruction=target.instruction)
     places = pointed_at(target.pointers)
-    return _run(session, target, places, order, "Diffill: fill", params.work_done_token)
+    token = params.work_done_token
+    return _told(target, _run(session, target, places, order, "Diffill: fill", token))
 
 
 def fill_all(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
     """Fill every hole of some documents."""
     target = read_target(session, params.arguments, IN_FILES)
     token = params.work_done_token
-    return _run(session, target, every_hole, Order(), "Diffill: fill all holes", token)
+    label = "Diffill: fill all holes"
+    return _told(target, _run(session, target, every_hole, Order(), label, token))
 
 
 def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
@@ -67,23 +69,20 @@ def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[obj
         )
     order = Order(instruction=target.instruction)
     places = pointed_at(target.pointers)
-    return _run(session, target, places, order, "Diffill: rewrite", params.work_done_token)
+    token = params.work_done_token
+    return _told(target, _run(session, target, places, order, "Diffill: rewrite", token))
 
 
 def repair(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
     """Mend the syntax error at a place, or the first of the document."""
     target = read_target(session, params.arguments, AT_ONE_PLACE)
-    return _repair(session, target, params.work_done_token)
+    return _told(target, _repair(session, target, params.work_done_token))
 
 
 def reroll(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
     """Fill once more what the model was unsure of in the last edit of a document."""
     target = read_target(session, params.arguments, EVERYWHERE)
-    spans, rolls = session.offers.doubts(target.snapshots[0].uri)
-    if not spans:
-        raise Refused(NO_DOUBTS)
-    order, token = Order(rolls=rolls), params.work_done_token
-    return _run(session, target, exactly(spans), order, "Diffill: roll again", token)
+    return _told(target, _reroll(session, target, params.work_done_token))
 
 
 def context(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
@@ -128,14 +127,31 @@ async def _run(
     made = draft(session, target.snapshots, places, order, token=token, name=target.name)
     if target.apply:
         return await _apply(session, (await made).accepted(), label)
+    return _preview(session, await made)
+
+
+async def _told(target: Target, made: Awaitable[object]) -> object:
+    """Return what was made; who asked for the edit alone is told a refusal as its reason."""
     try:
-        return _preview(session, await made)
+        return await made
     except Refused as error:
+        if target.apply:
+            raise
         return {"edit": None, "reason": str(error), "stats": {}}
+
+
+async def _reroll(session: Session, target: Target, token: lsp.ProgressToken | None) -> object:
+    spans, rolls = session.offers.doubts(target.snapshots[0].uri)
+    if not spans:
+        raise Refused(NO_DOUBTS)
+    order = Order(rolls=rolls)
+    return await _run(session, target, exactly(spans), order, "Diffill: roll again", token)
 
 
 async def _repair(session: Session, target: Target, token: lsp.ProgressToken | None) -> object:
     (snapshot,), (pointer,) = target.snapshots, target.pointers
+    if reason := refusal(snapshot, session.settings):
+        raise Refused(reason)
     broken = await asyncio.to_thread(broken_near, snapshot, pointer)
     order = Order(instruction=MEND.format(broken.told(snapshot.text)), mends=True)
     return await _run(session, target, exactly([broken.block]), order, "Diffill: repair", token)

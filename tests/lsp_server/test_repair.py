@@ -96,6 +96,9 @@ async def test_what_mends_nothing_is_refused_and_a_good_file_has_nothing_to_mend
         result = (await client.call("workspace/executeCommand", params))["result"]
         assert (result["edit"], "no proposal" in result["reason"]) == (None, True)
         client.open("x = 1\n")
+        result = (await client.call("workspace/executeCommand", params))["result"]
+        assert (result["edit"], "no syntax error" in result["reason"]) == (None, True)
+        del argument["apply"]
         error = (await client.call("workspace/executeCommand", params))["error"]
         assert (error["code"], "no syntax error" in error["message"]) == (-32803, True)
         bad = {"command": "diffill.repair", "arguments": [{"uri": URI}]}

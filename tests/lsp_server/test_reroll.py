@@ -129,6 +129,9 @@ async def test_a_part_that_was_changed_by_hand_is_left_out_and_then_nothing_is_l
         client.send(change(4, {"range": range_of(text, start, start + 1), "text": "1"}))
         assert await actions(client, text) == []
         params = {"command": "diffill.reroll", "arguments": [{"uri": URI, "apply": False}]}
+        result = (await client.call("workspace/executeCommand", params))["result"]
+        assert (result["edit"], "was sure" in result["reason"]) == (None, True)
+        params = {"command": "diffill.reroll", "arguments": [{"uri": URI}]}
         error = (await client.call("workspace/executeCommand", params))["error"]
         assert (error["code"], "was sure" in error["message"]) == (-32803, True)
 
