@@ -82,12 +82,13 @@ def candidates(subject: Subject, project: Project) -> list[Chosen]:
     for number, source in enumerate(sources):
         definitions = outline(source.text, _language(source.path, subject))
         wanted = _wanted(source, definitions)
+        mentioned = frozenset(_NAME.findall(" ".join(d.text for d in wanted)))
         for place, definition in enumerate(definitions):
             is_near = not near.isdisjoint(definition.names)
             is_named = not used.isdisjoint(definition.names)
             if definition in wanted:
                 reason, rank = "imported", 0 if is_near else 1 if is_named else 3
-            elif source.is_imported and any(_mentions(one, definition) for one in wanted):
+            elif source.is_imported and not mentioned.isdisjoint(definition.names):
                 reason, rank = "used by what is imported", 2
             elif is_named and not source.is_imported:
                 reason, rank = "in an open file", 1 if is_near else 2
@@ -188,10 +189,6 @@ def _wanted(source: _Source, definitions: Sequence[Definition]) -> Sequence[Defi
     if not source.names or source.path.stem in source.names:
         return definitions
     return [d for d in definitions if not source.names.isdisjoint(d.names)]
-
-
-def _mentions(one: Definition, other: Definition) -> bool:
-    return not other.names.isdisjoint(_NAME.findall(one.text))
 
 
 def _sources(subject: Subject, project: Project) -> Iterator[_Source]:
