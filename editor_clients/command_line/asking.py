@@ -58,6 +58,8 @@ class Asking:
         try:
             return future.result(self._left_s())
         except TimeoutError as error:
+            if self._deadline_s is None:  # not of ours: the connection's, say
+                raise
             told = f"the {self._deadline_s:g} s of --deadline are over"
             raise Stop(Exit.REFUSED, told) from error
         finally:
