@@ -14,7 +14,7 @@ class Decoding(StrEnum):
 
     BASE = "base"  # one token a pass, adapter off: the frozen base's own fill-in-the-middle
     SEQUENTIAL = "sequential"  # one token a pass, with the adapter if there is one
-    VERIFIED = "verified"  # fewer passes: the context drafts, one pass checks a run
+    VERIFIED = "verified"  # the same text in fewer passes: the context drafts, one checks a run
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 

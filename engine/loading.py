@@ -51,7 +51,7 @@ def load_editor(
         transformer,
         tokenizer,
         family,
-        decoding or Decoding.SEQUENTIAL,
+        decoding or Decoding.VERIFIED,
         context_mb=context_mb(),
     )
 
@@ -70,7 +70,7 @@ def editor_on(
     model: Transformer,
     tokenizer: Tokenizer,
     family: Layout,
-    decoding: Decoding = Decoding.SEQUENTIAL,
+    decoding: Decoding = Decoding.VERIFIED,
     *,
     context_mb: int = DEFAULT_MB,
 ) -> Editor:
