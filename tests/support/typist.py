@@ -34,6 +34,8 @@ class Typist:
         self._tokens[cache.length :] = ids
         return torch.arange(cache.length, cache.length + len(ids))[:, None]
 
+    decode = encode
+
     def logits(self, hidden):
         logits = torch.zeros(len(hidden), len(VOCABULARY.tokens))
         for row, place in zip(logits, hidden[:, 0].tolist(), strict=True):
