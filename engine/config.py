@@ -106,6 +106,14 @@ class ModelConfig:
         """How many numbers of each head are rotated."""
         return int(self.head_dim * self.rotary_share)
 
+    def check_room(self, needed: int) -> None:
+        """Raise ConfigError if a hole and its context take more tokens than the model knows."""
+        if needed > self.max_positions:
+            raise ConfigError(
+                f"the hole and its context may take {needed:,} tokens, "
+                f"the model holds {self.max_positions:,}"
+            )
+
 
 class Scoring(StrEnum):
     """What makes one masked position come before another."""

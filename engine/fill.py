@@ -17,7 +17,6 @@ from engine.context import Context, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
-from engine.errors import ConfigError
 from engine.family import Family
 from engine.frames import show_step
 from engine.model import Transformer
@@ -80,12 +79,8 @@ class Filler:
             ConfigError: if context and hole are more than the model can hold.
         """
         context = self._context(shape, effort)
-        longest = max(max_tokens + 1, CANVAS_BUCKETS[-1])
-        limit = self._model.config.max_positions
-        if (needed := len(context) + longest + 1) > limit:
-            raise ConfigError(
-                f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
-            )
+        needed = len(context) + max(max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
+        self._model.config.check_room(needed)
         before, after = self._sides(context)
         control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
         cache = self._contexts.encoded(context, needed, control)

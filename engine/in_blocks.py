@@ -19,7 +19,6 @@ from engine.config import DenoiseConfig, EffortConfig
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
-from engine.errors import ConfigError
 from engine.family import Blocks, Fim
 from engine.frames import show_step
 from engine.model import Transformer
@@ -92,11 +91,7 @@ class BlockFiller:
         sides = context.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
         before, after = map(self._tokenizer.decode, sides)
         prompt = self._prompt(context, effort, before, after)
-        needed = len(prompt) + max_tokens + self._family.block
-        if needed > (limit := self._model.config.max_positions):
-            raise ConfigError(
-                f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
-            )
+        self._model.config.check_room(len(prompt) + max_tokens + self._family.block)
         control.see(before, after, len(prompt))
         control.begin_draft(f"in blocks of {self._family.block} tokens")
         ids: list[int] = []

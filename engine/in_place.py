@@ -18,7 +18,6 @@ from engine.config import EXACT, EffortConfig, Refresh
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import denoise
-from engine.errors import ConfigError
 from engine.family import InPlace
 from engine.frames import show_step
 from engine.holes import Holes
@@ -170,11 +169,7 @@ class InPlaceFiller:
         )
         between = [self._tokenizer.encode(holes.around[number]) for number in group[1:]]
         around = [[self._start, *prefix], *between, suffix]
-        needed = sum(map(len, around)) + max_tokens * len(group)
-        if needed > (limit := self._model.config.max_positions):
-            raise ConfigError(
-                f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
-            )
+        self._model.config.check_room(sum(map(len, around)) + max_tokens * len(group))
         return around
 
     def _groups(self, holes: Holes, effort: EffortConfig, max_tokens: int) -> Iterator[range]:

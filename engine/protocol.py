@@ -196,10 +196,19 @@ class Candidate:
 class EditStats:
     """What an edit cost. `tokens` are those of the best candidate's text, its end included."""
 
-    steps: int
-    forward_calls: int
-    tokens: int
-    seconds: float
+    steps: int = 0
+    forward_calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: EditStats) -> EditStats:
+        """Return what both edits cost together."""
+        return EditStats(
+            self.steps + other.steps,
+            self.forward_calls + other.forward_calls,
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from engine.config import EXACT, EffortConfig, Refresh, Scoring
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import Denoiser, DenoiseStep
-from engine.errors import ConfigError
 from engine.family import InPlace
 from engine.frames import show_step
 from engine.in_place_denoiser import InPlaceDenoiser
@@ -63,11 +62,7 @@ class ResizingFiller:
             self._tokenizer, effort.max_prefix, effort.max_suffix
         )
         before, after = [self._start, *prefix], [*suffix, *self._close]
-        needed, limit = len(before) + max_tokens + len(after), self._model.config.max_positions
-        if needed > limit:
-            raise ConfigError(
-                f"the hole and its context may take {needed:,} tokens, the model holds {limit:,}"
-            )
+        self._model.config.check_room(len(before) + max_tokens + len(after))
         decode = self._tokenizer.decode
         control.see(decode(prefix), decode(suffix), len(before) + len(after))
         for start in dict.fromkeys(min(start, max_tokens) for start in _STARTS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,7 +124,7 @@ async def draft(
                 break
             if path := local_path(snapshot.uri):
                 made[path] = apply(snapshot.text, proposal.candidate.replacements)
-        stats = _sum(proposal.result.stats for proposal in proposals)
+        stats = sum((proposal.result.stats for proposal in proposals), EditStats())
         if proposals[-1].candidate is None:
             session.metrics.count(Kind.EDIT, Event.REFUSED)
             return Draft((), stats, _reason(proposals[-1], is_one=len(snapshots) == 1))
@@ -206,18 +206,6 @@ def _reason(proposal: _Proposal, *, is_one: bool) -> str:
     reasons = "; ".join(proposal.result.best.verdict.reasons) or "it did not pass the check"
     where = "" if is_one else f" for {proposal.snapshot.path}"
     return f"no proposal was good enough{where}: {reasons}"
-
-
-def _sum(all_stats: Iterator[EditStats]) -> EditStats:
-    total = EditStats(0, 0, 0, 0.0)
-    for one in all_stats:
-        total = EditStats(
-            total.steps + one.steps,
-            total.forward_calls + one.forward_calls,
-            total.tokens + one.tokens,
-            total.seconds + one.seconds,
-        )
-    return total
 
 
 def _holder(spans: Sequence[Span], part: Span) -> Span | None:

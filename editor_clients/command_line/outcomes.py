@@ -110,20 +110,10 @@ class Tally:
             self.edited += span.status is SpanStatus.EDITED
             self.invalid += span.status is SpanStatus.INVALID
             self.failed += span.status is SpanStatus.FAILED
-            self.stats = sum_of(self.stats, span.stats)
+            self.stats += span.stats
 
     def exit(self, *, check: bool) -> Exit:
         """Return the exit code; a refusal counts more than an invalid result."""
         if self.refused or self.failed or (check and self.changed):
             return Exit.REFUSED
         return Exit.INVALID if self.invalid else Exit.DONE
-
-
-def sum_of(a: EditStats, b: EditStats) -> EditStats:
-    """Add what two edits cost."""
-    return EditStats(
-        a.steps + b.steps,
-        a.forward_calls + b.forward_calls,
-        a.tokens + b.tokens,
-        a.seconds + b.seconds,
-    )
