@@ -49,7 +49,9 @@ def groups(editor, row):
 
 def test_masked_provisional_and_committed_tokens_in_their_line(opened):
     watch(opened, frame(MASKED), frame(HALF, step=1))
-    opened.wait("vim.fn.screenstring(1, 1) ~= ''")
+    opened.wait(
+        "vim.inspect(require('diffill.session').of(vim.fn.bufnr()).frames):find('Provisional')"
+    )
     assert opened.screen()[:5] == [
         "def one():",
         "    pass  # é",
