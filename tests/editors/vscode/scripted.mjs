@@ -63,8 +63,14 @@ await inEditor(FILES, 30_000, async (editor) => {
   async function liveView() {
     const blocks = async () => (await editor.pictures()).some((each) => each.includes("▒▒"));
     await editor.open("live.py", 3);
-    await keyboard.press("Control+Alt+f");
-    await status("sync").waitFor();
+    let pressed = 0; // a busy page may lose the keys that follow a file's opening
+    await editor.until("a fill begins", async () => {
+      if (await status("sync").isVisible()) return true;
+      if (Date.now() < pressed + 5_000) return false;
+      pressed = Date.now();
+      await keyboard.press("Control+Alt+f");
+      return false;
+    });
     await editor.until("masked blocks are shown", blocks);
     await editor.shot("live");
     await keyboard.press("Escape");
