@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 
 from grammars.lines import indentation
 from grammars.selection import FUNCTIONS
@@ -20,6 +22,8 @@ from grammars.syntax import Node, SyntaxTree, tree_of
 _SHORT_LINES = 3
 _MAX_COMMENT_CHARS = 300
 MAX_CHARS = 1_500  # of one definition
+
+_start = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,14 @@ def outline(text: str, language_id: str) -> tuple[Definition, ...]:
     if tree is None:
         return ()
     found = tree.captures("definitions")
-    names = found.get("name", [])
+    names = sorted(name.span for name in found.get("name", ()))
     made: list[Definition] = []
     for node in sorted(found.get("definition", ()), key=lambda n: (n.span.start, -n.span.end)):
         span = node.span
         if made and span.end <= made[-1].span.end:
             continue  # a part of the one before
-        own = {n.span.of(text) for n in names if span.start <= n.span.start < span.end}
+        first, behind = (bisect_left(names, place, key=_start) for place in (span.start, span.end))
+        own = {name.of(text) for name in names[first:behind]}
         if own:
             made.append(Definition(frozenset(own), span, _told(tree, node)))
     return tuple(made)

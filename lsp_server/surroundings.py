@@ -81,12 +81,12 @@ def candidates(subject: Subject, project: Project) -> list[Chosen]:
     ranked: list[tuple[tuple[int, int, int], Chosen]] = []
     for number, source in enumerate(sources):
         definitions = outline(source.text, _language(source.path, subject))
-        wanted = _wanted(source, definitions)
-        mentioned = frozenset(_NAME.findall(" ".join(d.text for d in wanted)))
+        wanted = (d.text for d in definitions if _is_wanted(source, d))
+        mentioned = frozenset(_NAME.findall(" ".join(wanted)))
         for place, definition in enumerate(definitions):
             is_near = not near.isdisjoint(definition.names)
             is_named = not used.isdisjoint(definition.names)
-            if definition in wanted:
+            if _is_wanted(source, definition):
                 reason, rank = "imported", 0 if is_near else 1 if is_named else 3
             elif source.is_imported and not mentioned.isdisjoint(definition.names):
                 reason, rank = "used by what is imported", 2
@@ -182,13 +182,13 @@ def _names(subject: Subject) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(_NAME.findall(" ".join(outside))), frozenset(_NAME.findall(" ".join(near)))
 
 
-def _wanted(source: _Source, definitions: Sequence[Definition]) -> Sequence[Definition]:
-    """Return the definitions an import brings in: those it names, or all of a module's."""
+def _is_wanted(source: _Source, definition: Definition) -> bool:
+    """Tell whether an import brings a definition in: by name, or with all of its module."""
     if not source.is_imported:
-        return ()
+        return False
     if not source.names or source.path.stem in source.names:
-        return definitions
-    return [d for d in definitions if not source.names.isdisjoint(d.names)]
+        return True
+    return not source.names.isdisjoint(definition.names)
 
 
 def _sources(subject: Subject, project: Project) -> Iterator[_Source]:

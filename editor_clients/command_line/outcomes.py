@@ -13,7 +13,7 @@ from editor_clients.command_line.places import Place
 from engine.protocol import EditStats
 from grammars.span import Replacement, apply
 
-NO_STATS = EditStats(0, 0, 0, 0.0)
+NO_STATS = EditStats()
 
 
 class SpanStatus(StrEnum):
