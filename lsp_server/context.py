@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.protocol import Excerpt
 from grammars.span import Span
 from lsp_server.documents import Snapshot, local_path
-from lsp_server.surroundings import Chosen, Project, Subject, excerpts
+from lsp_server.surroundings import Chosen, Project, Subject, choose, excerpts
 
 if TYPE_CHECKING:
     from lsp_server.session import Session
@@ -23,7 +23,7 @@ async def chosen_for(
     text: str,
     spans: Sequence[Span],
     made: Mapping[Path, str] = MappingProxyType({}),
-) -> list[Chosen]:
+) -> Sequence[Chosen]:
     """Return the definitions that are shown for spans of a text, that of a document or nearly so.
 
     `made` are texts that other documents are about to have. Nothing if the setting `context` is
@@ -31,7 +31,7 @@ async def chosen_for(
     """
     path = local_path(snapshot.uri)
     if not session.settings.context or not path:
-        return []
+        return ()
     settings = session.settings
     subject = Subject(path, text, snapshot.language, tuple(spans))
     project = Project(
@@ -40,7 +40,11 @@ async def chosen_for(
         settings.max_file_kb << 10,
         settings.disabled_languages,
     )
-    return await asyncio.to_thread(session.surroundings.choose, subject, project)
+    last = session.surroundings.get(path, ())
+    chosen = await asyncio.to_thread(choose, subject, project, last)
+    if session.documents.is_open(snapshot.uri):  # it may have been closed meanwhile
+        session.surroundings[path] = chosen
+    return chosen
 
 
 async def context_of(

@@ -140,6 +140,10 @@ class Documents:
             raise Refused(_out_of_sync(document))
         return document.snapshot
 
+    def is_open(self, uri: str) -> bool:
+        """Tell whether the client has a document open, in sync or not."""
+        return unquote(uri) in self._documents
+
     def all(self) -> list[Snapshot]:
         """Return the documents that are open and in sync, as they are now."""
         return [d.snapshot for d in self._documents.values() if d.in_sync]

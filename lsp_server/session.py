@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ from lsp_server.offers import Offers
 from lsp_server.progress import Progress
 from lsp_server.setting_sources import sources
 from lsp_server.settings import Origin, Source, debounce_of, resolve
-from lsp_server.surroundings import Surroundings
+from lsp_server.surroundings import Chosen
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Session:
         self.completions = Completions()
         self.metrics = Metrics()
         self.offers = Offers(self.documents, self.metrics)
-        self.surroundings = Surroundings()
+        self.surroundings: dict[Path, Sequence[Chosen]] = {}  # last chosen, by file
         self.folders: tuple[Path, ...] = ()
         self.debounce_ms = 0
         self._options = options

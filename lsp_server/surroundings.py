@@ -131,33 +131,18 @@ def shown_path(path: Path, folders: Iterable[Path]) -> str:
     return path.name
 
 
-class Surroundings:
-    """What is chosen for each file, kept while it will do.
+def choose(subject: Subject, project: Project, last: Sequence[Chosen]) -> Sequence[Chosen]:
+    """Return the last choice, unless it lacks what the place names or some of it has changed.
 
     So what stands in front of the prompt stays the same from key to key, and with it all that the
-    engine has computed from it.
+    engine has computed from it. It reads files and parses them: to be called in a thread.
     """
-
-    def __init__(self) -> None:
-        self._last: dict[Path, list[Chosen]] = {}
-
-    def choose(self, subject: Subject, project: Project) -> list[Chosen]:
-        """Return the last choice, unless it lacks what the place names or some of it has changed.
-
-        It reads files and parses them: to be called in a thread.
-        """
-        found = candidates(subject, project)
-        chosen, known = fitting(found), {_key(one) for one in found}
-        last = self._last.get(subject.path, [])
-        kept = {_key(one) for one in last}
-        if kept and kept <= known and kept >= {_key(one) for one in chosen if one.is_near}:
-            return last
-        self._last[subject.path] = chosen
-        return chosen
-
-    def forget(self, path: Path) -> None:
-        """Forget what was chosen for a file."""
-        self._last.pop(path, None)
+    found = candidates(subject, project)
+    chosen, known = fitting(found), {_key(one) for one in found}
+    kept = {_key(one) for one in last}
+    if kept and kept <= known and kept >= {_key(one) for one in chosen if one.is_near}:
+        return last
+    return chosen
 
 
 def _key(chosen: Chosen) -> tuple[Path, str]:

@@ -33,6 +33,6 @@ def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> Non
 def did_close(session: Session, params: lsp.DidCloseTextDocumentParams) -> None:
     """Forget a document."""
     if path := local_path(params.text_document.uri):
-        session.surroundings.forget(path)
+        session.surroundings.pop(path, None)
     session.offers.forget(params.text_document.uri)
     session.documents.close(params.text_document.uri)

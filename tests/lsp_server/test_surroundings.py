@@ -7,7 +7,7 @@ import pytest
 
 from grammars.span import Span
 from lsp_server import surroundings
-from lsp_server.surroundings import MAX_CHARS, Project, Subject, Surroundings, candidates, fitting
+from lsp_server.surroundings import MAX_CHARS, Project, Subject, candidates, choose, fitting
 
 
 @pytest.fixture
@@ -158,19 +158,18 @@ def test_the_choice_stays_while_one_types_and_changes_when_it_must(project):
     for n in range(20):
         write(project, f"app/m{n}.py", f"def f{n}(x):\n    return '{'x' * 500}'\n")
     imports = "".join(f"from app.m{n} import f{n}\n" for n in range(20))
-    keeper = Surroundings()
 
-    def chosen(line):
-        return keeper.choose(subject(project, imports + "\n" * 40 + line), project)
+    def chosen(line, last):
+        return choose(subject(project, imports + "\n" * 40 + line), project, last)
 
-    first = chosen("x = f3(‸\n")
+    first = chosen("x = f3(‸\n", ())
     assert names(first)[0] == "f3"
-    assert chosen("x = f3(1‸\n") is first
-    assert chosen("x = f3(1) + f5(‸\n") is first, "it is among them already"
+    assert chosen("x = f3(1‸\n", first) is first
+    assert chosen("x = f3(1) + f5(‸\n", first) is first, "it is among them already"
     left_out = next(f"f{n}" for n in range(20) if f"f{n}" not in names(first))
-    second = chosen(f"x = f3(1) + {left_out}(‸\n")
+    second = chosen(f"x = f3(1) + {left_out}(‸\n", first)
     assert {"f3", left_out} <= set(names(second))
-    assert chosen("x = f3(‸\n") is second
+    assert chosen("x = f3(‸\n", second) is second
     write(project, "app/m3.py", "def f3(x, changed): ...\n")
-    third = chosen("x = f3(‸\n")
+    third = chosen("x = f3(‸\n", second)
     assert "changed" in third[0].definition.text
