@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import counted
 from engine.catalogue import entry_of
 from engine.errors import ConfigError, EngineError
+from engine.place import package_version
 from engine.protocol import EditRequest, EditResult
 from grammars.lines import LineIndex
 
@@ -50,7 +50,7 @@ class Recorder:
 
     def __init__(self, name: str, model: str | None) -> None:
         self._path = files.output(name, _FIRST_BYTES)
-        self._about = {"schema": SCHEMA, "diffill": version(), "model": _name_of(model)}
+        self._about = {"schema": SCHEMA, "diffill": package_version(), "model": _name_of(model)}
         self._has_begun = False
 
     def around(self, ask: Ask) -> Ask:
@@ -100,14 +100,6 @@ def where(request: EditRequest) -> str:
     """Return the file and line of a request's first span."""
     line = LineIndex(request.text).line_at(min(request.spans).start) + 1
     return f"{request.path or 'text'}:{line}"
-
-
-def version() -> str:
-    """Return the version that is running."""
-    try:
-        return metadata.version("diffill")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _recorded(name: str, number: int, line: bytes) -> Recorded:

@@ -15,17 +15,24 @@ from typing import Any, TextIO
 
 from editor_clients.command_line import journal
 from editor_clients.command_line.files import UserFile
+from engine.place import package_version
 from engine.protocol import EditRequest, EditResult
 
 MAX_KEPT = 50
 RESUME = "--resume"
+_CHOICES = ("DIFFILL_MODEL", "DIFFILL_PRECISION")
 
 
 class Unfinished:
     """What a run has done so far; it is kept if there are a command line and a place for it."""
 
     def __init__(self, argv: Sequence[str] = (), *, resume: bool = False) -> None:
-        words = [str(Path.cwd()), *(word for word in argv if word != RESUME)]
+        words = [
+            package_version(),  # another one, or another model, may answer otherwise
+            *(os.environ.get(variable, "") for variable in _CHOICES),
+            str(Path.cwd()),
+            *(word for word in argv if word != RESUME),
+        ]
         name = journal.digest(json.dumps(words).encode("utf-8", "surrogatepass"))
         self._path = journal.state_folder() / "unfinished" / f"{name}.jsonl" if argv else None
         self._answers: dict[str, dict[str, Any]] = {}  # by request

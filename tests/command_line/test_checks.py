@@ -168,6 +168,14 @@ def test_a_run_that_is_done_or_another_one_begins_anew(diffill, three):
     assert asked(done.err) == ["a.py", "b.py", "b.py", "c.py"]
 
 
+def test_another_model_gives_its_own_answers(diffill, three, monkeypatch):
+    interrupted("fill", ".", "--query", QUERY)
+    Path("c.py").write_text("n\nx\n")
+    monkeypatch.setenv("DIFFILL_MODEL", "another.gguf")
+    done = diffill("fill", ".", "--query", QUERY, "--resume", engine="tells")
+    assert asked(done.err) == ["a.py", "b.py", "b.py", "c.py"]
+
+
 def test_ctrl_c_says_how_to_go_on(three):
     err = interrupted("fill", ".", "--query", QUERY, "--write")
     assert "the same command with --resume goes on from here" in err
