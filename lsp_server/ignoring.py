@@ -11,7 +11,8 @@ from pathlib import Path, PurePath
 import pathspec
 
 OUR_IGNORE_FILE = ".diffillignore"
-IGNORE_FILES = (".gitignore", OUR_IGNORE_FILE)
+GITIGNORE = ".gitignore"
+IGNORE_FILES = (GITIGNORE, OUR_IGNORE_FILE)
 _MAX_CHARS = 1 << 20
 
 _SECRET = re.compile(
@@ -31,7 +32,7 @@ def is_secret(path: PurePath) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreList:
-    """The ignore files from a folder up to the top of its repository."""
+    """The repository's own list, and the ignore files from its top down to a folder."""
 
     lists: tuple[tuple[Path, pathspec.GitIgnoreSpec], ...]  # outermost first
 
@@ -55,8 +56,10 @@ def ignore_list(folder: Path, names: tuple[str, ...] = IGNORE_FILES) -> IgnoreLi
     # Not Path.exists: it raises where a folder may not be looked into, or its name is too long.
     is_top = os.path.exists(folder / ".git") or folder.parent == folder  # noqa: PTH110
     above = () if is_top else ignore_list(folder.parent, names).lists
-    here = tuple((folder, spec) for spec in map(_spec, (folder / n for n in names)) if spec)
-    return IgnoreList((*above, *here))
+    files = [folder / name for name in names]
+    if is_top and GITIGNORE in names:
+        files.insert(0, _repository(folder) / "info" / "exclude")  # the weakest, as for git
+    return IgnoreList((*above, *((folder, spec) for spec in map(_spec, files) if spec)))
 
 
 def is_refused(path: Path, names: tuple[str, ...] = (OUR_IGNORE_FILE,)) -> bool:
@@ -76,12 +79,28 @@ def is_private(path: Path) -> bool:
     return is_secret(path) or is_refused(path, IGNORE_FILES)
 
 
+def _repository(top: Path) -> Path:
+    """Return the folder of the repository itself; worktrees and submodules name it in a file."""
+    folder = top / ".git"
+    named = _text(folder)
+    if named is None or not named.startswith("gitdir:"):
+        return folder
+    folder = top / named.removeprefix("gitdir:").strip()
+    shared = _text(folder / "commondir")  # that of all worktrees
+    return folder / shared.strip() if shared else folder
+
+
 def _spec(path: Path) -> pathspec.GitIgnoreSpec | None:
+    text = _text(path)
+    return None if text is None else _parsed(text)
+
+
+def _text(path: Path) -> str | None:
     try:
         if not path.is_file():  # the opening of a named pipe would wait for its writer
             return None
         with path.open(encoding="utf-8", errors="replace") as file:
-            return _parsed(file.read(_MAX_CHARS))
+            return file.read(_MAX_CHARS)
     except OSError:
         return None
 

@@ -54,6 +54,18 @@ def test_ignore_files_are_honoured(diffill):
     assert (refused.code, ".diffillignore" in refused.err) == (2, True)
 
 
+def test_the_repositorys_own_list_is_honoured_in_worktrees_too(diffill, monkeypatch):
+    for name in ("a.py", "mine/b.py", "kept.py"):
+        write(name)
+    commit_all()
+    write(".git/info/exclude", "mine/\nkept.py\n")
+    write(".gitignore", "!kept.py\n")
+    assert listed(diffill("holes")) == ["a.py", "kept.py"]
+    git("worktree", "add", "-q", "tree")
+    monkeypatch.chdir("tree")
+    assert listed(diffill("holes")) == ["a.py"]
+
+
 @pytest.mark.parametrize(
     "name", [".env", ".env.py", "id_rsa", "server.key", "secrets.json", ".ssh/config", "a/cert.pem"]
 )
