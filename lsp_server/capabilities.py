@@ -22,14 +22,16 @@ class Capabilities:
     progress: bool = False  # the server may create progress of its own
     instruction_prompt: bool = False  # ours: the client asks the user for an instruction
     frames: bool = False  # ours: the client shows denoising as it happens
+    off: bool = False  # ours: the client shows which documents are left alone
 
     @classmethod
     def of(cls, client: lsp.ClientCapabilities) -> Capabilities:
         """Read what the client announced.
 
-        Two are this project's own. A client that announces `experimental.diffill.instructionPrompt`
-        adds the user's instruction to a `diffill.rewrite` command before sending it; one with
-        `experimental.diffill.frames` gets the notifications of `lsp_server.live`.
+        Three are this project's own. A client that announces
+        `experimental.diffill.instructionPrompt` adds the user's instruction to a `diffill.rewrite`
+        command before sending it; one with `frames` or `off` gets the notifications of
+        `lsp_server.live`.
         """
         action = client.text_document and client.text_document.code_action
         action = action or lsp.CodeActionClientCapabilities()
@@ -49,6 +51,7 @@ class Capabilities:
             progress=bool(client.window and client.window.work_done_progress),
             instruction_prompt=_announces(client.experimental, "instructionPrompt"),
             frames=_announces(client.experimental, "frames"),
+            off=_announces(client.experimental, "off"),
         )
 
 

@@ -18,6 +18,10 @@ A command whose arguments are wrong or out of date has an error for an answer, a
 Later errors are RequestCancelled, ContentModified (a place was edited meanwhile: "failed") and
 RequestFailed.
 
+A client that announces `experimental.diffill.off: true` is sent, when it opens a document that is
+left alone, the notification `diffill/off`:
+    {"uri": str, "reason": str}
+
 The commands, each with one object as its argument:
     diffill.fill      {"uri", "version"?, "range" or "ranges": [Range], "instruction"?, "id"?,
                        "apply"?: true}

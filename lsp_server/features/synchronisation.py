@@ -8,14 +8,20 @@ from lsprotocol import types as lsp
 
 from lsp_server.documents import local_path
 from lsp_server.failures import Refused
+from lsp_server.refusals import refusal
 from lsp_server.session import Session
+
+OFF = "diffill/off"
 
 log = logging.getLogger(__name__)
 
 
 def did_open(session: Session, params: lsp.DidOpenTextDocumentParams) -> None:
-    """Take in a document."""
+    """Take in a document; a client that asks for it is told if it is left alone."""
     session.documents.open(params.text_document)
+    snapshot = session.documents.get(params.text_document.uri)
+    if session.capabilities.off and (reason := refusal(snapshot, session.settings)):
+        session.server.protocol.notify(OFF, {"uri": snapshot.uri, "reason": reason})
 
 
 def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> None:

@@ -259,3 +259,15 @@ async def test_bad_arguments_are_told(argument):
         error = (await run(client, "diffill.fill", **argument))["error"]
         assert error["code"] == -32602, error
         assert sent(client, "diffill/frameEnd") == []
+
+
+async def test_a_client_that_asks_is_told_what_is_left_alone():
+    for experimental, told in (({}, []), ({"diffill": {"off": True}}, ["file:///.env"])):
+        async with raw_client() as client:
+            await client.initialize(LIVE | {"experimental": experimental})
+            client.open("x = 1\n", "file:///.env")
+            client.open("x = 1\n", "file:///a.py")
+            await client.call("textDocument/codeLens", {"textDocument": {"uri": "file:///a.py"}})
+            off = sent(client, "diffill/off")
+            assert [each["uri"] for each in off] == told
+            assert all("secrets" in each["reason"] for each in off)

@@ -297,3 +297,15 @@ def test_a_missing_program_is_told(editor):
     editor.lua("vim.lsp.config('diffill', { cmd = { 'no-such-program' } })")
     editor.nvim.command("Diffill fill")
     assert "`no-such-program` is not on your PATH" in editor.notices[0]
+
+
+def test_repair_is_of_a_place_and_reroll_of_the_file(opened):
+    opened.script(edits=[edit(1, 4, 1, 8, "return 1")])
+    opened.nvim.current.window.cursor = (2, 4)
+    for name, where in (("repair", {"line": 1, "character": 4}), ("reroll", None)):
+        opened.nvim.command(f"Diffill {name}")
+        opened.wait_proposal()
+        sent = [m["params"] for m in opened.seen if m["method"] == "workspace/executeCommand"][-1]
+        assert sent["command"] == f"diffill.{name}"
+        assert sent["arguments"][0].get("range") == (where and {"start": where, "end": where})
+        opened.nvim.command("Diffill reject")

@@ -86,3 +86,17 @@ def test_a_code_lens_is_run_as_a_preview(editor):
         client:exec_cmd(answer.result[1].command, { bufnr = buf })""")
     editor.wait_proposal()
     assert "    return 2" in editor.screen()
+
+
+def test_the_status_of_a_file_that_is_left_alone(editor):
+    (editor.folder / ".diffillignore").write_text("mine.py\n")
+    open_(editor, HOLES)
+    assert editor.lua("return require('diffill').status()") == "Diffill"
+    editor.open(HOLES, "mine.py", server=SERVER)
+    editor.wait("require('diffill').status() == 'Diffill: off'")
+    editor.nvim.command("Diffill status")
+    assert "the file is listed in .diffillignore" in editor.notices[-1]
+    editor.nvim.command("Diffill fill")
+    editor.wait_notice("Diffill leaves it alone")
+    editor.nvim.command("buffer 1")
+    editor.wait("require('diffill').status() == 'Diffill'")

@@ -24,7 +24,7 @@ def test_the_command_completes(editor):
         return editor.lua("return vim.fn.getcompletion(..., 'cmdline')", line)
 
     assert complete("Diffill fill") == ["fill", "fill_all"]
-    assert len(complete("Diffill ")) == 9
+    assert len(complete("Diffill ")) == 12
     assert complete("Diffill accept ") == ["all", "here", "line", "word"]
     assert complete("'<,'>Diffill! accept w") == ["word"]
     assert complete("Diffill fill ") == []
@@ -55,7 +55,7 @@ def test_no_key_is_mapped(editor):
           end
         end
         return found""")
-    assert len(maps) == 14
+    assert len(maps) == 17
     assert all(name.startswith("<Plug>(diffill-") for name in maps)
 
 
@@ -114,7 +114,7 @@ def test_what_the_editor_announces(editor):
     editor.open(TEXT)
     capabilities = editor.lua("return vim.lsp.get_clients()[1].capabilities")
     assert capabilities["workspace"]["workspaceEdit"]["documentChanges"] is True
-    ours = {"frames": True, "instructionPrompt": True}
+    ours = {"frames": True, "instructionPrompt": True, "off": True}
     assert capabilities["experimental"]["diffill"] == ours
 
 

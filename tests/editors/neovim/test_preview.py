@@ -148,3 +148,46 @@ def test_the_view_is_scrolled_to_and_the_cursor_stays(editor):
         "two",
     ]
     assert editor.nvim.current.window.cursor == (50, 0)
+
+
+def diff_windows(editor):
+    return editor.lua("""
+        return vim.iter(vim.api.nvim_list_wins())
+          :filter(function(window) return vim.wo[window].diff end)
+          :map(function(window)
+            local buf = vim.api.nvim_win_get_buf(window)
+            return table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, false), "\\n") .. "\\n"
+          end):totable()""")
+
+
+def test_a_proposal_as_a_diff(opened):
+    opened.nvim.command("Diffill diff")
+    assert "there is no proposal to look at" in opened.notices[-1]
+    both = [edit(1, 1, 1, 5, "return 1"), edit(3, 7, 3, 8, "2")]
+    opened.script(edits=both)
+    opened.nvim.command("Diffill fill_all")
+    opened.wait_proposal()
+    opened.nvim.command("Diffill diff")
+    filled = TEXT.replace("pass", "return 1").replace("last = 1", "last = 2")
+    assert diff_windows(opened) == [TEXT, filled]
+    opened.nvim.command("Diffill diff")
+    assert diff_windows(opened) == [], "a second time closes it"
+    opened.nvim.command("Diffill diff")
+    opened.nvim.command("normal! G")
+    opened.nvim.command("Diffill accept here")
+    rest = TEXT.replace("last = 1", "last = 2")
+    assert diff_windows(opened) == [rest, filled]
+    opened.nvim.command("Diffill accept")
+    assert (diff_windows(opened), opened.text) == ([], filled)
+
+
+def test_a_diff_whose_window_is_closed_leaves_no_trace(opened):
+    opened.script(edits=[edit(1, 1, 1, 5, "return 1")])
+    opened.nvim.command("Diffill fill")
+    opened.wait_proposal()
+    opened.nvim.command("Diffill diff")
+    opened.nvim.command("wincmd l | quit")
+    assert (diff_windows(opened), opened.text) == ([], TEXT)
+    opened.nvim.command("Diffill diff")
+    opened.nvim.command("Diffill reject")
+    assert (diff_windows(opened), opened.text) == ([], TEXT)

@@ -17,7 +17,7 @@ function M.capabilities()
       codeAction = { dataSupport = false, resolveSupport = { properties = {} } },
       inlineCompletion = { dynamicRegistration = false },
     },
-    experimental = { diffill = { frames = true, instructionPrompt = true } },
+    experimental = { diffill = { frames = true, instructionPrompt = true, off = true } },
   }
 end
 
@@ -43,6 +43,7 @@ M.commands = {
 M.handlers = {
   ["diffill/frame"] = function(_, frame) require("diffill.session").on_frame(frame) end,
   ["diffill/frameEnd"] = function(_, finish) require("diffill.session").on_frame_end(finish) end,
+  ["diffill/off"] = function(_, told) require("diffill.status").on_off(told) end,
   ["workspace/applyEdit"] = function(_, params, context)
     local edits = require("diffill.edits")
     local client = assert(vim.lsp.get_client_by_id(context.client_id))

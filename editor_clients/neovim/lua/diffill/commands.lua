@@ -33,6 +33,13 @@ local SUBCOMMANDS = {
     end,
   },
   fill_all = { run = function() diffill().fill_all() end },
+  repair = { run = function() diffill().repair() end },
+  reroll = { run = function() diffill().reroll() end },
+  diff = {
+    run = function()
+      if not diffill().diff() then tell("there is no proposal to look at") end
+    end,
+  },
   cancel = {
     run = function()
       if not diffill().cancel() then tell("no edit is being made") end
@@ -114,6 +121,9 @@ local function create_maps()
   map("x", "fill", function() on_selection(diffill().fill) end)
   map("x", "rewrite", function() on_selection(diffill().rewrite) end)
   map("n", "fill-all", function() diffill().fill_all() end)
+  map("n", "repair", function() diffill().repair() end)
+  map("n", "reroll", function() diffill().reroll() end)
+  map("n", "diff", function() diffill().diff() end)
   map("n", "cancel", function() diffill().cancel() end)
   map({ "n", "i" }, "accept", function() diffill().accept() end)
   map("i", "accept-word", function() diffill().accept("word") end)
@@ -137,6 +147,7 @@ local function on_detach(event)
   local client = vim.lsp.get_client_by_id(event.data.client_id)
   if not client or client.name ~= require("diffill.client").NAME then return end
   diffill().ghost().detach(event.buf)
+  require("diffill.status").detach(event.buf)
   require("diffill.session").on_detach(event.buf, event.data.client_id)
 end
 

@@ -101,6 +101,15 @@ function M.forget(buf, anchored)
 end
 
 ---@param buf integer
+---@param edits diffill.Edit[] from the top down
+local function set_text(buf, edits)
+  for index = #edits, 1, -1 do
+    local edit = edits[index]
+    vim.api.nvim_buf_set_text(buf, edit.row, edit.col, edit.end_row, edit.end_col, edit.lines)
+  end
+end
+
+---@param buf integer
 ---@param anchored diffill.Anchored[]
 ---@return diffill.Edit[]? edits where their lines are today, nil if any of these has changed
 function M.today(buf, anchored)
@@ -120,6 +129,18 @@ function M.today(buf, anchored)
   return edits
 end
 
+---@param buf integer
+---@param edits diffill.Edit[] from the top down, of the buffer as it is
+---@return string[] lines of the buffer as the edits would leave it
+function M.applied(buf, edits)
+  local scratch = vim.api.nvim_create_buf(false, true)
+  vim.api.nvim_buf_set_lines(scratch, 0, -1, false, vim.api.nvim_buf_get_lines(buf, 0, -1, false))
+  set_text(scratch, edits)
+  local lines = vim.api.nvim_buf_get_lines(scratch, 0, -1, false)
+  vim.api.nvim_buf_delete(scratch, { force = true })
+  return lines
+end
+
 ---Ends the undo step in the making.
 ---@param buf integer
 local function close_undo_step(buf) vim.bo[buf].undolevels = vim.bo[buf].undolevels end
@@ -129,10 +150,7 @@ local function close_undo_step(buf) vim.bo[buf].undolevels = vim.bo[buf].undolev
 ---@param edits diffill.Edit[] from the top down, of the buffer as it is
 function M.apply(buf, edits)
   close_undo_step(buf)
-  for index = #edits, 1, -1 do
-    local edit = edits[index]
-    vim.api.nvim_buf_set_text(buf, edit.row, edit.col, edit.end_row, edit.end_col, edit.lines)
-  end
+  set_text(buf, edits)
   close_undo_step(buf)
 end
 

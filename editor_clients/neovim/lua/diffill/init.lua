@@ -27,6 +27,16 @@ end
 ---Fills every hole of the file: function bodies yet to be written.
 function M.fill_all() session.start(here(), "diffill.fillAll", {}) end
 
+---Mends the syntax error on the cursor's line, or the file's first.
+function M.repair() session.start(here(), "diffill.repair", { places = M.cursor() }) end
+
+---Fills once more what the model was unsure of in the last edit of the file.
+function M.reroll() session.start(here(), "diffill.reroll", {}) end
+
+---Shows the proposed edit beside the text, as a diff; closes that if it is open.
+---@return boolean shown false if nothing is proposed
+function M.diff() return session.diff(here()) end
+
 ---@return diffill.Place[]
 function M.cursor()
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))

@@ -2,6 +2,7 @@
 
 local client = require("diffill.client")
 local config = require("diffill.config")
+local diff = require("diffill.diff")
 local edits = require("diffill.edits")
 local notice = require("diffill.notice")
 local position = require("diffill.position")
@@ -23,6 +24,7 @@ local FRAMES = vim.api.nvim_create_namespace("diffill.frames")
 ---@field request integer? id of the request while it runs
 ---@field frames table<integer, { mark: integer, chunks: diffill.Chunk[] }> by span
 ---@field anchored diffill.Anchored[]? the proposal
+---@field diff integer? the buffer that shows the text as proposed
 
 ---@type table<integer, diffill.Session> by buffer
 local sessions = {}
@@ -39,6 +41,7 @@ local TITLES = {
 ---@param session diffill.Session
 local function close(session)
   if sessions[session.buf] == session then sessions[session.buf] = nil end
+  if session.diff then diff.close(session.diff) end
   edits.forget(session.buf, session.anchored or {})
   preview.clear(session.buf)
   if vim.api.nvim_buf_is_valid(session.buf) then
@@ -137,7 +140,7 @@ end
 
 ---Starts an edit; it takes the place of one that is running or waits for an answer.
 ---@param buf integer
----@param command "diffill.fill"|"diffill.fillAll"|"diffill.rewrite"
+---@param command "diffill.fill"|"diffill.fillAll"|"diffill.rewrite"|"diffill.repair"|"diffill.reroll"
 ---@param argument table the command's; places may stand for its `range` or `ranges`
 function M.start(buf, command, argument)
   if not vim.bo[buf].modifiable then
@@ -248,6 +251,33 @@ function M.drop(buf)
   return session.state
 end
 
+---@param session diffill.Session
+---@return string[]? lines of the buffer with the proposal, nil if its lines have changed
+local function proposed(session)
+  local today = edits.today(session.buf, session.anchored)
+  return today and edits.applied(session.buf, today)
+end
+
+---Shows the proposal of the current buffer as a diff, or closes the one there is.
+---@param buf integer
+---@return boolean proposed whether there was one
+function M.diff(buf)
+  local session = sessions[buf]
+  if not session or session.state ~= "proposed" then return false end
+  if session.diff and diff.close(session.diff) then
+    session.diff = nil
+    return true
+  end
+  local lines = proposed(session)
+  if not lines then
+    close(session)
+    notice(edits.STALE, vim.log.levels.WARN)
+    return true
+  end
+  session.diff = diff.open(buf, lines)
+  return true
+end
+
 ---Divides a proposal: what stands at the cursor, else next below it, else last; and the rest.
 ---@param today diffill.Edit[] where its edits are, from the top down
 ---@return table<integer, true> chosen indices of edits; those that share lines go together
@@ -297,6 +327,7 @@ local function finish(buf, here, act)
   if #rest == 0 then close(session) end
   act(ended)
   if #rest > 0 then draw_proposal(session) end
+  if #rest > 0 and session.diff then diff.show(session.diff, proposed(session)) end
   return true
 end
 

@@ -9,6 +9,9 @@ local M = {}
 ---@type table<integer, string> what a client's server last said about its progress
 local progress = {}
 
+---@type table<integer, string> why the server leaves a buffer alone
+local off = {}
+
 ---Listens to the server's progress.
 function M.register()
   vim.api.nvim_create_autocmd("LspProgress", {
@@ -23,11 +26,21 @@ function M.register()
   })
 end
 
+---@param told { uri: string, reason: string } a file that the server leaves alone
+function M.on_off(told)
+  off[vim.uri_to_bufnr(told.uri)] = told.reason
+  vim.cmd.redrawstatus()
+end
+
+---@param buf integer whose server is gone
+function M.detach(buf) off[buf] = nil end
+
 ---@param buf integer
 ---@return string
 function M.short(buf)
   local found = client.of(buf)
   if not found then return "" end
+  if off[buf] then return "Diffill: off" end
   local current = session.of(buf)
   if not current then return config.get(buf).ghost.enabled and "Diffill" or "Diffill: off" end
   if current.state == "proposed" then return "Diffill: accept or reject" end
@@ -40,6 +53,7 @@ end
 function M.long(buf)
   local found = client.of(buf)
   if not found then return "no language server is attached to this buffer" end
+  if off[buf] then return "off here: " .. off[buf] end
   local version = (found.server_info or {}).version
   local doing = ({ running = "making an edit", proposed = "an edit waits for accept or reject" })[(
     session.of(buf) or {}
