@@ -133,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--workers", type=int, default=12 if has_gpu else 0)
     train.add_argument("--rank", type=int, default=16)
     train.add_argument("--batch", type=int, default=64 if has_gpu else 4)
-    train.add_argument("--copies", type=int, default=8 if has_gpu else 3)
+    train.add_argument("--copies", type=int, default=8 if has_gpu else 3,
+                       help="of a hole; 1: only the next token is learnt")  # fmt: skip
     train.add_argument("--context", type=int, default=1024 if has_gpu else 256, help="tokens")
     train.add_argument("--lr", type=float, default=4e-4)
     train.add_argument("--seed", type=int, default=0)

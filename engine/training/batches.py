@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from engine.training.samples import Sample, Sampler
 
 BUCKETS = (16, 32, 64, 128, 256)  # canvas lengths
+_STEP = 8  # of the lengths of canvases without a tail
 _UNIT = 8  # batches drawn and sorted together, so that samples of one size meet
 _TOO_SHORT = 0.1  # of the samples get a canvas that does not hold all of the hole
 _LONG_TAIL = 0.4  # of the others get up to 63 positions more than they need
@@ -36,14 +37,15 @@ class Batch:
 
 
 class _Units(Dataset[list[Batch]]):
-    def __init__(self, sampler: Sampler, size: int, void: int, pad_to: int) -> None:
+    def __init__(self, sampler: Sampler, size: int, void: int, pad_to: int, *, tails: bool) -> None:
         self._sampler, self._size, self._void, self._pad_to = sampler, size, void, pad_to
+        self._length = canvas_length if tails else _bare_length
 
     def __getitem__(self, unit: int) -> list[Batch]:
         rng = random.Random(f"{self._sampler.seed}:unit:{unit}")
         first = unit * _UNIT * self._size
         samples = [self._sampler.draw(first + i) for i in range(_UNIT * self._size)]
-        rows = [(canvas_length(rng, sample), sample) for sample in samples]
+        rows = [(self._length(rng, sample), sample) for sample in samples]
         rows.sort(key=lambda row: (row[0], len(row[1].context)))
         batches = [
             collate([s for _, s in part], part[-1][0], self._void, self._pad_to)
@@ -61,6 +63,10 @@ def canvas_length(rng: random.Random, sample: Sample) -> int:
     if rng.random() < _LONG_TAIL:
         need += rng.randrange(64)
     return next((b for b in BUCKETS if b >= need), BUCKETS[-1])
+
+
+def _bare_length(_rng: random.Random, sample: Sample) -> int:
+    return -(-(len(sample.text) + 1) // _STEP) * _STEP
 
 
 def collate(samples: Sequence[Sample], length: int, void: int, pad_to: int) -> Batch:
@@ -81,10 +87,20 @@ def collate(samples: Sequence[Sample], length: int, void: int, pad_to: int) -> B
 
 
 def batches(
-    sampler: Sampler, size: int, void: int, *, start: int = 0, workers: int = 0, pad_to: int = 64
+    sampler: Sampler,
+    size: int,
+    void: int,
+    *,
+    start: int = 0,
+    workers: int = 0,
+    pad_to: int = 64,
+    tails: bool = True,
 ) -> Iterator[Batch]:
-    """Yield batches without end, from step `start` of the one order that the seed gives."""
-    units = _Units(sampler, size, void, pad_to)
+    """Yield batches without end, from step `start` of the one order that the seed gives.
+
+    Without `tails` canvases end, give or take a few positions, with their texts.
+    """
+    units = _Units(sampler, size, void, pad_to, tails=tails)
     loader: DataLoader[list[Batch]] = DataLoader(
         units,
         batch_size=None,

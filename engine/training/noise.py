@@ -1,8 +1,9 @@
 """The states of a canvas that the adapter learns from: what is shown, what is masked, what counts.
 
 Every hole is seen in K copies. All but the last are noisy and see themselves in both directions;
-pairs of them are complementary half of the time (Fast-dLLM v2, arXiv:2509.26328). The last copy is
-causal: nothing is masked, each position predicts its own token from those before it.
+pairs of them are complementary half of the time (Fast-dLLM v2, arXiv:2509.26328). The last copy,
+the only one where just the next token is to be learnt, is causal: nothing is masked, each position
+predicts its own token from those before it.
 """
 
 from __future__ import annotations
@@ -40,20 +41,23 @@ def noisy_copies(
     corrupt: bool,
     vocab_size: int,
 ) -> Noisy:
-    """Draw K >= 2 copies of canvases (B, L), the last one causal.
+    """Draw K copies of canvases (B, L), the last one causal.
 
     The first copy of a rewrite shows its older text whole; `corrupt` puts wrong tokens in all.
     """
     (batch, length), noisy, device = text.shape, copies - 1, text.device
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator, device=device)
 
     is_void = text == void
     num_text = (~is_void).sum(1)  # (B,); the position behind the text is the end
     place = torch.arange(length, device=device)
     behind_end = (place > num_text[:, None])[:, None]  # (B, 1, L)
     up_to_end = (place <= num_text[:, None])[:, None]
+    causal = Noisy(text[:, None], is_void[:, None], _CAUSAL_WEIGHT * up_to_end.float())
+    if not noisy:
+        return causal
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
 
     # Later positions are masked more often, as they are when text is revealed from the left.
     rate = (0.1 + 0.9 * uniform(batch, noisy, 1)) * (0.7 + 0.6 * place / length)
@@ -90,7 +94,7 @@ def noisy_copies(
     weight = torch.where(older, torch.where(changed, 1.0, _RIGHT_WEIGHT) * up_to_end, weight)
 
     return Noisy(
-        torch.cat([shown, text[:, None]], 1),
-        torch.cat([masked, is_void[:, None]], 1),
-        torch.cat([weight, _CAUSAL_WEIGHT * up_to_end.float()], 1),
+        torch.cat([shown, causal.shown], 1),
+        torch.cat([masked, causal.masked], 1),
+        torch.cat([weight, causal.weight], 1),
     )

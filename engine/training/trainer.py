@@ -57,7 +57,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise ConfigError("a run's length is given in steps or in minutes, one of them")
-        for name, least in (("rank", 1), ("batch", 1), ("max_copies", 2), ("warm_up_steps", 1)):
+        for name, least in (("rank", 1), ("batch", 1), ("max_copies", 1), ("warm_up_steps", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}, less than {least}")
         if (self.steps or self.minutes or 0) <= 0 or self.learning_rate <= 0:
@@ -148,6 +148,7 @@ class Run:
             start=self.progress.step,
             workers=self.workers,
             pad_to=self.train.max_context if self.compiled else 64,
+            tails=self.recipe.max_copies > 1,
         )
         with _stop_signals() as stopped:
             while self.done < 1.0 and time.monotonic() < until and not stopped():
@@ -176,7 +177,7 @@ class Run:
             batch.draft,
             batch.is_rewrite,
             self.void,
-            min(recipe.max_copies, _COPIES[length]),
+            min(recipe.max_copies, _COPIES.get(length, 1)),
             generator,
             corrupt=done >= recipe.corrupt_from,
             vocab_size=self.model.config.vocab_size,

@@ -155,6 +155,31 @@ def test_noise_masks_every_void_and_keeps_the_causal_copy_whole():
     assert 0.2 < all_masked < 0.6
 
 
+def test_one_copy_alone_is_the_causal_one(make_run):
+    text = torch.tensor([[3, 4, 5, VOID]])
+    drawn = [
+        noisy_copies(
+            text,
+            text,
+            torch.tensor([False]),
+            VOID,
+            copies,
+            torch.Generator().manual_seed(0),
+            corrupt=True,
+            vocab_size=250,
+        )
+        for copies in (1, 3)
+    ]
+    for name in ("shown", "masked", "weight"):
+        alone, in_company = (getattr(noisy, name) for noisy in drawn)
+        assert torch.equal(alone[:, 0], in_company[:, -1])
+    run = make_run(max_copies=1)
+    assert run.slice(1.0, held_samples=2)
+    batch = next(batches(run.train, 2, VOID, tails=False))
+    longest = int((batch.text != VOID).sum(1).max()) + 1
+    assert longest <= batch.text.shape[1] < longest + 8
+
+
 def test_a_rewrite_shows_its_older_text_and_learns_what_changed():
     text, draft = torch.tensor([[3, 4, 5, VOID]]), torch.tensor([[3, 9, 5, VOID]])
     noisy = noisy_copies(
@@ -317,7 +342,7 @@ def test_a_damaged_state_is_named(make_run):
 
 
 @pytest.mark.parametrize(
-    "options", [{"steps": 0}, {"rank": 0}, {"minutes": 1.0}, {"max_copies": 1}, {"steps": None}]
+    "options", [{"steps": 0}, {"rank": 0}, {"minutes": 1.0}, {"max_copies": 0}, {"steps": None}]
 )
 def test_a_recipe_that_makes_no_sense_is_refused(options):
     with pytest.raises(ConfigError):
