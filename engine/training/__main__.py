@@ -1,4 +1,4 @@
-"""Train the canvas adapter: `python -m engine.training {train,curves,split,join} --help`."""
+"""Train the canvas adapter: `python -m engine.training --help`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
 from engine.training.batches import BUCKETS
 from engine.training.samples import Corpus, Sampler
+from engine.training.trainable import rescale
 from engine.training.trainer import Recipe, Run
 from engine.weights import FloatWeights
 
@@ -80,6 +81,10 @@ def _train(args: argparse.Namespace) -> int:
 
 def _curves(args: argparse.Namespace) -> None:
     curves.draw(args.log, args.picture)
+
+
+def _rescale(args: argparse.Namespace) -> None:
+    rescale(args.adapter, args.out, args.by)
 
 
 def _split(args: argparse.Namespace) -> None:
@@ -145,6 +150,12 @@ def _parser() -> argparse.ArgumentParser:
     picture.set_defaults(run=_curves)
     picture.add_argument("log", type=Path)
     picture.add_argument("picture", type=Path)
+
+    scaled = commands.add_parser("rescale", help="weaken or strengthen an adapter")
+    scaled.set_defaults(run=_rescale)
+    scaled.add_argument("adapter", type=Path)
+    scaled.add_argument("out", type=Path)
+    scaled.add_argument("--by", type=float, required=True, help="1 changes nothing")
 
     divide = commands.add_parser("split", help="cut a file into parts")
     divide.set_defaults(run=_split)

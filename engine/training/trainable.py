@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import CheckpointError
@@ -81,16 +81,40 @@ class TrainableAdapter:
             CheckpointError: if it does not fit.
         """
         try:
-            found = load_file(path)
-            for name, tensor in self.tensors.items():
-                tensor.copy_(found[name])
-        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+            with safe_open(path, "pt") as file:
+                scale = float((file.metadata() or {})["scale"]) / SCALE
+                for name, tensor in self.tensors.items():
+                    found = file.get_tensor(name)
+                    tensor.copy_(found * scale if name.endswith(".lora_B.weight") else found)
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(f"{path} is not an adapter of this shape: {error}") from error
+
+
+def rescale(adapter: Path, path: Path, by: float) -> None:
+    """Write an adapter whose updates count `by` times as much: 0 is the base, 1 the adapter.
+
+    Between the two lies what either knows alone (WiSE-FT, arXiv:2109.01903).
+
+    Raises:
+        CheckpointError: if the file is no adapter.
+    """
+    try:
+        with safe_open(adapter, "pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata["scale"] = str(float(metadata["scale"]) * by)
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{adapter} is not an adapter: {error}") from error
+    _write(tensors, path, metadata)
 
 
 def save_adapter(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Write an adapter in bfloat16, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
     ready = {n: t.detach().to("cpu", torch.bfloat16).contiguous() for n, t in tensors.items()}
-    save_file(ready, partial, metadata | {"scale": str(SCALE)})
+    _write(ready, path, metadata | {"scale": str(SCALE)})
+
+
+def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(tensors, partial, metadata)
     partial.replace(path)

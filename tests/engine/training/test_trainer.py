@@ -25,7 +25,7 @@ from engine.training.network import canvas_states, encode_contexts
 from engine.training.noise import noisy_copies
 from engine.training.older import older, renamed
 from engine.training.samples import Corpus, Sample, Sampler
-from engine.training.trainable import TrainableAdapter, save_adapter
+from engine.training.trainable import TrainableAdapter, rescale, save_adapter
 from engine.training.trainer import Recipe, Run
 
 PYTHON = "".join(
@@ -325,6 +325,30 @@ def test_an_adapter_goes_on_from_its_file(reference, tmp_path):
     assert all(torch.equal(t.bfloat16(), kept[n]) for n, t in second.tensors.items())
     with pytest.raises(CheckpointError, match="not an adapter of this shape"):
         TrainableAdapter(model, 3, 0).load(tmp_path / "a.safetensors")
+
+
+def test_a_rescaled_adapter_is_so_much_of_itself(reference, tmp_path, close):
+    model, context = tiny.transformer(reference()), [5, 6, 7, 8]
+
+    def states():
+        return model.encode(context, model.new_cache(8), adapted=True)
+
+    tensors = tiny.adapter_tensors(model.config)
+    whole = tiny.write_adapter(tmp_path / "whole.safetensors", tensors, scale=2.0)
+    load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors, scale=0.5), "base")
+    expected = states()
+    quarter = tmp_path / "quarter.safetensors"
+    assert main(["rescale", str(whole), str(quarter), "--by", "0.25"]) == 0
+    load_adapter(model, quarter, "base")
+    close(states(), expected)
+    trained = TrainableAdapter(model, 4, 0)
+    trained.load(quarter)
+    with torch.no_grad():
+        trained.attach(model)
+        close(states(), expected)
+    (tmp_path / "no.safetensors").write_bytes(b"x" * 20)
+    with pytest.raises(CheckpointError, match="is not an adapter"):
+        rescale(tmp_path / "no.safetensors", quarter, 0.5)
 
 
 def test_a_run_is_not_resumed_with_another_recipe(make_run):
