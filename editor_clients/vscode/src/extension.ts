@@ -41,6 +41,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "diffill.fillHere": () => run("diffill.fill", selected()),
     "diffill.rewriteHere": () => run("diffill.rewrite", selected()),
     "diffill.fillAllHere": () => run("diffill.fillAll", {}),
+    "diffill.repairHere": () => run("diffill.repair", cursor()),
+    "diffill.rerollHere": () => run("diffill.reroll", {}),
     "diffill.cancel": here((document) => sessions.drop(document)),
     "diffill.accept": here((document) => sessions.accept(document)),
     // The key's context comes late: the cursor may have been moved since.
@@ -96,6 +98,12 @@ function selected(): Partial<CommandArgument> {
   return only && !more.length ? { range: only } : { ranges };
 }
 
+function cursor(): Partial<CommandArgument> {
+  const at = vscode.window.activeTextEditor?.selection.active ?? new vscode.Position(0, 0);
+  const place = { line: at.line, character: at.character };
+  return { range: { start: place, end: place } };
+}
+
 async function askInstruction(state: vscode.Memento): Promise<string | undefined> {
   const history = state.get<string[]>(HISTORY, []);
   const box = vscode.window.createQuickPick();
@@ -134,6 +142,8 @@ async function showMenu(sessions: Sessions, snooze: Snooze): Promise<void> {
     entry("$(edit) Fill", "diffill.fillHere"),
     entry("$(wand) Rewrite…", "diffill.rewriteHere"),
     entry("$(list-unordered) Fill All Holes", "diffill.fillAllHere"),
+    entry("$(tools) Repair the Syntax Error", "diffill.repairHere"),
+    entry("$(refresh) Re-roll What the Model Was Unsure Of", "diffill.rerollHere"),
   ];
   const chosen = await vscode.window.showQuickPick(
     [

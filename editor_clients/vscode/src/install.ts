@@ -11,13 +11,15 @@ import { programOf } from "./discovery.js";
 const CPU_TORCH = ["--index-url", "https://download.pytorch.org/whl/cpu", "--retries", "0", "torch"];
 const windows = process.platform === "win32";
 
-/** Returns whether Diffill and its model were installed; the user is told why not. */
+export type Outcome = "done" | "cancelled" | "failed";
+
+/** Installs Diffill and its model; the user is told why it failed. */
 export async function install(
   extension: vscode.Uri,
   environment: string,
   interpreter: string | undefined,
   output: vscode.LogOutputChannel,
-): Promise<boolean> {
+): Promise<Outcome> {
   const python = programOf(environment, "python", windows);
   const pip = (...args: string[]) => [python, "-m", "pip", "install", "--disable-pip-version-check", ...args];
   const base = interpreter ?? (windows ? "python" : "python3");
@@ -44,15 +46,14 @@ export async function install(
       await run("installing Diffill", pip("--force-reinstall", "--no-deps", wheel));
       await run("fetching the model, half a gigabyte", [programOf(environment, "diffill", windows), "model", "pull"]);
     });
-    return true;
+    return "done";
   } catch (error) {
-    if (!(error instanceof vscode.CancellationError)) {
-      const reason = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(`Diffill was not installed: ${reason}`, "Show the Log").then((chosen) => {
-        if (chosen) output.show();
-      });
-    }
-    return false;
+    if (error instanceof vscode.CancellationError) return "cancelled";
+    const reason = error instanceof Error ? error.message : String(error);
+    void vscode.window.showErrorMessage(`Diffill was not installed: ${reason}`, "Show the Log").then((chosen) => {
+      if (chosen) output.show();
+    });
+    return "failed";
   }
 }
 

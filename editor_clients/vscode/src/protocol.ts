@@ -43,6 +43,12 @@ export interface Frame {
   tokens: FrameToken[];
 }
 
+/** A document the server leaves alone. */
+export interface Off {
+  uri: string;
+  reason: string;
+}
+
 export interface FrameEnd {
   request: string;
   outcome: "done" | "refused" | "cancelled" | "failed";

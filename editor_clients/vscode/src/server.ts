@@ -16,7 +16,7 @@ import {
 import { findServer } from "./discovery.js";
 import type { Snooze } from "./ghost.js";
 import { install } from "./install.js";
-import { isEdit, type CommandArgument, type Frame, type FrameEnd, type ServerCommand } from "./protocol.js";
+import { isEdit, type CommandArgument, type Frame, type FrameEnd, type Off, type ServerCommand } from "./protocol.js";
 import type { Sessions } from "./session.js";
 import { serverPath, serverSettings } from "./settings.js";
 
@@ -43,7 +43,7 @@ const abilities: StaticFeature = {
       delete action.resolveSupport;
       delete action.dataSupport;
     }
-    const experimental = { diffill: { frames: true, instructionPrompt: true } };
+    const experimental = { diffill: { frames: true, instructionPrompt: true, off: true } };
     capabilities.experimental = { ...(capabilities.experimental as object), ...experimental };
   },
   initialize() {},
@@ -62,6 +62,8 @@ export class Server implements vscode.Disposable {
   private queue: Promise<unknown> = Promise.resolve();
   private configured = "";
   private ends: number[] = [];
+  private readonly left = new Map<string, string>(); // by URI: why the server leaves it alone
+  private installing = false;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -76,6 +78,11 @@ export class Server implements vscode.Disposable {
     await this.queue;
     if (!this.client?.isRunning()) await this.restart();
     return this.client?.isRunning() ? this.client : undefined;
+  }
+
+  /** Why the server leaves a document alone, if it does. */
+  reasonOff(document: vscode.TextDocument | undefined): string | undefined {
+    return document && this.left.get(document.uri.toString());
   }
 
   restart(): Promise<void> {
@@ -113,8 +120,13 @@ export class Server implements vscode.Disposable {
     client.registerFeature(abilities);
     client.onNotification("diffill/frame", (frame: Frame) => this.sessions.onFrame(frame));
     client.onNotification("diffill/frameEnd", (finish: FrameEnd) => this.sessions.onFrameEnd(finish));
+    client.onNotification("diffill/off", ({ uri, reason }: Off) => {
+      this.left.set(client.protocol2CodeConverter.asUri(uri).toString(), reason);
+      this.changed.fire();
+    });
     client.onDidChangeState(({ newState }) => this.onState(client, newState));
     this.client = client;
+    if (found.source === "own environment" && this.installedVersion() !== this.version) this.offerUpdate();
     try {
       await client.start();
     } catch (error) {
@@ -143,6 +155,10 @@ export class Server implements vscode.Disposable {
         // Others, as the one that tells of an accepted completion, are the server's own affair.
         executeCommand: (command, args: unknown[], next) =>
           isEdit(command) ? this.run(command, args[0] as CommandArgument) : next(command, args),
+        didClose: (document, next) => {
+          this.left.delete(document.uri.toString());
+          return next(document);
+        },
         handleWorkDoneProgress: (_token, params) => this.onProgress(params),
       },
     };
@@ -187,18 +203,52 @@ export class Server implements vscode.Disposable {
     });
   }
 
-  /** Installs the extension's own wheel and starts that. */
+  /** Installs the extension's own wheel and starts that; a second wish while it works changes nothing. */
   async install(): Promise<void> {
+    if (this.installing) return;
+    this.installing = true;
+    const before = this.health;
     this.set({ state: "loading", detail: "installing" });
-    const interpreter = vscode.workspace.isTrusted ? await selectedInterpreter() : undefined;
-    const done = await install(this.context.extensionUri, this.ownEnvironment, interpreter, this.output);
-    if (done) return this.restart();
-    this.set({ state: "error", detail: "the program `diffill` was not installed" });
+    try {
+      const interpreter = vscode.workspace.isTrusted ? await selectedInterpreter() : undefined;
+      const outcome = await install(this.context.extensionUri, this.ownEnvironment, interpreter, this.output);
+      if (outcome === "done") {
+        fs.writeFileSync(this.versionFile, this.version);
+        return await this.restart();
+      }
+      this.set(outcome === "cancelled" ? before : { state: "error", detail: "the program `diffill` was not installed" });
+    } finally {
+      this.installing = false;
+    }
+  }
+
+  private get version(): string {
+    return String((this.context.extension.packageJSON as { version: unknown }).version);
+  }
+
+  private get versionFile(): string {
+    return path.join(this.ownEnvironment, "installed-by");
+  }
+
+  private installedVersion(): string {
+    try {
+      return fs.readFileSync(this.versionFile, "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  private offerUpdate(): void {
+    const message = "Diffill: the server was installed by another version of this extension";
+    void vscode.window.showInformationMessage(message, "Update").then((chosen) => {
+      if (chosen) void this.install();
+    });
   }
 
   private async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.left.clear();
     this.sessions.dropRunning();
     // One that died by itself cannot be asked to stop.
     await client?.dispose().catch((error: unknown) => this.output.info(`stopping: ${String(error)}`));

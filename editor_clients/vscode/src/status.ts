@@ -12,7 +12,7 @@ export interface Shown {
   readonly failed: boolean;
 }
 
-export function shown(health: Server["health"], phase: Phase, snoozed: boolean): Shown {
+export function shown(health: Server["health"], phase: Phase, snoozed: boolean, off?: string): Shown {
   const entry = (icon: string, tooltip: string, failed = false): Shown =>
     ({ text: `$(${icon}) Diffill`, tooltip: `Diffill: ${tooltip}`, failed });
   if (health.state === "error") return entry("error", health.detail, true);
@@ -21,6 +21,7 @@ export function shown(health: Server["health"], phase: Phase, snoozed: boolean):
   if (health.state === "loading") {
     return { ...entry("loading~spin", health.detail), text: `$(loading~spin) Diffill: ${health.detail}` };
   }
+  if (off) return entry("circle-slash", `off here: ${off}`);
   if (phase === "running") return entry("sync~spin", "making an edit; Escape cancels it");
   if (phase === "proposed") return entry("question", "an edit waits for accept or reject");
   return snoozed ? entry("bell-slash", "ghost text is snoozed") : entry("sparkle", "ready");
@@ -32,7 +33,7 @@ export function createStatus(server: Server, sessions: Sessions, snooze: Snooze)
   item.command = "diffill.menu";
   const update = () => {
     const document = vscode.window.activeTextEditor?.document;
-    const { text, tooltip, failed } = shown(server.health, sessions.phase(document), snooze.active);
+    const { text, tooltip, failed } = shown(server.health, sessions.phase(document), snooze.active, server.reasonOff(document));
     Object.assign(item, { text, tooltip });
     item.backgroundColor = failed ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
     const context = (key: string, value: boolean) => void vscode.commands.executeCommand("setContext", key, value);

@@ -4,6 +4,7 @@ import { mock, test } from "node:test";
 import { Snooze, SNOOZE_MS } from "../src/ghost.js";
 import { remembered } from "../src/history.js";
 import { serverSettings } from "../src/settings.js";
+import { shown } from "../src/status.js";
 import { values } from "./vscode.js";
 
 test("an instruction used again moves to the front, and twenty are kept", () => {
@@ -33,4 +34,13 @@ test("the server is told what the user has set, even to a default, and not where
     disabled_languages: { defaultValue: [] },
   });
   assert.deepEqual(serverSettings(), { effort: "quick", code_lens: true });
+});
+
+test("the status of a file that is left alone says why, unless the server itself has trouble", () => {
+  const off = "the file is listed in .diffillignore";
+  assert.deepEqual(shown({ state: "ready" }, "idle", false, off), {
+    text: "$(circle-slash) Diffill", tooltip: `Diffill: off here: ${off}`, failed: false,
+  });
+  assert.equal(shown({ state: "error", detail: "gone" }, "idle", false, off).tooltip, "Diffill: gone");
+  assert.equal(shown({ state: "ready" }, "idle", false, undefined).text, "$(sparkle) Diffill");
 });

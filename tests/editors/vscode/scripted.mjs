@@ -13,6 +13,8 @@ const FILES = {
   "tab.py": script({ fill: "    return 1\n" }) + HOLES,
   "live.py": script({ mode: "linger", frames: 3, fill: "    return 1\n" }) + HOLES,
   "rewrite.py": `${script({})}x = 1\n`,
+  "mine.py": "x = 1\n",
+  ".diffillignore": "mine.py\n",
 };
 const pids = process.env.PIDS; // the file of those of the servers started, a line each
 fs.writeFileSync(pids, "");
@@ -28,6 +30,7 @@ await inEditor(FILES, 30_000, async (editor) => {
   await severalPlaces();
   await keys();
   await rewriting();
+  await leftAlone();
   await settingsAndCrashes();
 
   async function ghostText() {
@@ -40,6 +43,7 @@ await inEditor(FILES, 30_000, async (editor) => {
     await editor.stored("ghost.py", FILES["ghost.py"].replace("x = ", "x =  first"));
     await keyboard.press("Tab");
     await editor.stored("ghost.py", FILES["ghost.py"].replace("x = ", "x =  first(2) + second"));
+    assert.equal(await page.locator(".notification-toast .codicon-error").count(), 0);
     editor.passed("ghost text is accepted as it was shown, by the word or whole");
   }
 
@@ -148,6 +152,21 @@ await inEditor(FILES, 30_000, async (editor) => {
     await list.getByText("used before").waitFor();
     await keyboard.press("Escape");
     editor.passed("a rewrite asks for its instruction, and remembers it");
+  }
+
+  async function leftAlone() {
+    await editor.open("mine.py", 1);
+    await status("circle-slash").waitFor();
+    await editor.command("Diffill: Fill");
+    await toasts.getByText("listed in .diffillignore").waitFor();
+    await editor.open("rewrite.py", 2);
+    await status("sparkle").waitFor();
+    editor.passed("a file that is left alone is shown as such");
+    await editor.command("Diffill: Repair the Syntax Error");
+    await toasts.getByText("no syntax error").waitFor();
+    await editor.command("Diffill: Re-roll What the Model Was Unsure Of");
+    await toasts.getByText("the model was sure").waitFor();
+    editor.passed("where there is nothing to mend or to roll again, it says so");
   }
 
   async function settingsAndCrashes() {
