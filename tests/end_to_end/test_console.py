@@ -15,7 +15,7 @@ import pytest
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_file")]
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = (ROOT / "README.md",)
+DOCUMENTS = (ROOT / "README.md", ROOT / "editor_clients/command_line/README.md")
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 TIMES = re.compile(r"\d+ forward calls|\d+\.\d+ s, \d+\.\d+ tokens/s|\d+%")
 
@@ -38,7 +38,7 @@ def rerun(block):
     return shown
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.parent.name)
 def test_the_output_shown_is_real(project, document, request):
     before = document.read_text("utf-8")
     assert BLOCK.search(before)
