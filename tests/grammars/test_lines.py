@@ -24,6 +24,13 @@ def test_lines_tile_the_text(seed, awkward):
     assert lines.line_at(len(text)) == len(lines) - 1
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_text_without_cr_is_indexed_as_one_with(seed, awkward):
+    rng = random.Random(seed)
+    text = "".join(awkward(rng) for _ in range(3)).replace("\r", "")
+    assert LineIndex(text).starts == LineIndex(text + "\r").starts[:-1]
+
+
 def test_only_line_ends_end_lines():
     text = "a\fb\u2028c\x85d\r\ne\rf\n"
     lines = LineIndex(text)
