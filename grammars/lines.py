@@ -46,7 +46,7 @@ def _ends(text: str) -> Iterator[int]:
 
 
 def _line_feeds(text: str) -> Iterator[int]:
-    """Do the same for a text without CR, in a quarter of the time: an index is made at every key."""
+    """Do the same for a text without CR, far faster: an index is made at every key."""
     lines = text.split("\n")
     lines.pop()
     return map(add, accumulate(map(len, lines)), count(1))
