@@ -6,7 +6,7 @@ the model would have chosen one at a time (speculative decoding, arXiv:2211.1719
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +60,21 @@ def sampler(temperature: float, seed: int) -> Pick:
     return pick
 
 
+def passing_over(tokens: Collection[int], pick: Pick) -> Pick:
+    """Return a pick that takes none of some tokens in the first row it is shown."""
+    left = list(tokens)
+
+    def first(logits: Tensor) -> Tensor:
+        if left:
+            logits = logits.clone()
+            # A tokenizer may name tokens that its model has no row for.
+            logits[0, [token for token in left if token < logits.shape[1]]] = -torch.inf
+            left.clear()
+        return pick(logits)
+
+    return first
+
+
 def decode(
     model: Transformer,
     cache: Cache,
@@ -68,13 +83,13 @@ def decode(
     *,
     adapted: bool = False,
     pick: Pick = greedy,
+    emitted: Sequence[int] = (),
 ) -> Iterator[CausalStep]:
     """Yield the tokens that follow cache and `prompt`, a step a forward pass, until it is closed.
 
-    Ends by itself when the cache is full.
+    `emitted` are those the draft is to know of already. Ends by itself when the cache is full.
     """
-    emitted: list[int] = []
-    pending = list(prompt)
+    emitted, pending = list(emitted), list(prompt)
     while (room := cache.capacity - cache.length - len(pending)) >= 0:
         guess = draft.propose(emitted)[:room]
         hidden = model.decode(pending + guess, cache, adapted=adapted)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.holes import Holes
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, Review
 from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
+from grammars.endings import breaks_off, unkept_promise
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
@@ -164,6 +165,8 @@ class Editor:
             request.path,
             request.context,
         )
+        if request.instruction is None and not request.single_line:
+            shape = replace(shape, review=_reviewer(request, span, made, shape))
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control)
         try:
@@ -214,6 +217,8 @@ class Editor:
                 verdict = UNWRITTEN
             elif request.instruction is not None and _loses_definition(request, made, replacement):
                 verdict = LOST
+            elif shape.review and (owed := _owed(request, made, replacement)):
+                verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
                 if verdict.ok and request.mends and not _mends(request, made, replacement):
@@ -236,6 +241,39 @@ def _leaves_a_hole(
 
     # A placeholder moved out of its function, below the docstring, is one as well.
     return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
+
+
+def _reviewer(
+    request: EditRequest, span: Span, made: Sequence[Replacement], shape: HoleShape
+) -> Review:
+    """Return what looks at a fill when the model ends it.
+
+    A placeholder is taken back; where syntax or the function's signature ask for more, it goes on.
+    """
+
+    def review(text: str) -> int | None:
+        fill = with_line_end(shape.fit(text), line_end(request.text))
+        replacement = Replacement(span, fill)
+        if not fill.strip():
+            return len(text)
+        if _leaves_a_hole(request, made, replacement):
+            return len(text) - len(text.lstrip())
+        edits = [*made, replacement]
+        new, place = apply(request.text, edits), dict(landed(edits))[span]
+        if breaks_off(new, place, request.language) or _owed(request, made, replacement):
+            return len(text)
+        return None
+
+    return review
+
+
+def _owed(
+    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
+) -> str | None:
+    """Return what the function that a fill ends promises and does not return."""
+    edits = [*made, replacement]
+    place = dict(landed(edits))[replacement.span]
+    return unkept_promise(apply(request.text, edits), place, request.language)
 
 
 def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
+from engine.causal import CausalStep, NoDraft, Pick, decode, greedy, passing_over, sampler
 from engine.causal import Draft as TokenDraft
-from engine.causal import NoDraft, Pick, decode, greedy, sampler
 from engine.config import Decoding, EffortConfig
 from engine.context import Context, repository
 from engine.control import Control
@@ -28,6 +29,7 @@ from engine.tries import Draft, draft_of
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
 _TEMPERATURE = 0.6
+_MAX_REVIEWS = 4  # of a draft
 
 
 class FimDenoiser:
@@ -144,33 +146,78 @@ class Filler:
         pick: Pick,
         control: Control,
     ) -> Draft:
-        """Decode from left to right; the adapter knows better where the hole ends."""
-        ids: list[int] = []
-        scores: list[float] = []
-        prompt = [self._sentinel]
-        steps = decode(self._model, cache, prompt, draft, adapted=adapted, pick=pick)
+        """Decode from left to right; the adapter knows better where the hole ends.
+
+        A text that has come to an end is reviewed, and what the review takes back, if only the end
+        itself, is decoded again without the token it began with.
+        """
+        written, start = _Written(), cache.length
+        refused: dict[int, set[int]] = {}  # by place: what was taken back there
+        reviews = 0
+        while True:
+            place = len(written.ids)
+            cache.length = start + place
+            steps = decode(
+                self._model,
+                cache,
+                [written.ids[-1] if place else self._sentinel],
+                draft,
+                adapted=adapted,
+                pick=passing_over(refused.get(place, ()), pick),
+                emitted=written.ids,
+            )
+            text = self._until_an_end(steps, shape, max_tokens, written, control)
+            at = None
+            if text is not None and shape.review and reviews < _MAX_REVIEWS:
+                at = shape.review(text)
+            if at is None:
+                if text is None:
+                    text = whole_lines(self._tokenizer.decode(written.ids))
+                return draft_of(shape, text, written.scores, control)
+            place = self._place_of(written.ids, at)
+            first = written.ids[place]
+            again = refused.setdefault(place, set())
+            again |= self._ends if first in self._ends else {first}
+            written.cut(place)
+            reviews += 1
+
+    def _until_an_end(
+        self,
+        steps: Iterator[CausalStep],
+        shape: HoleShape,
+        max_tokens: int,
+        written: _Written,
+        control: Control,
+    ) -> str | None:
+        """Write tokens until the hole ends and return its text; None if it does not."""
         control.check()
         for step in steps:
             control.forward_calls += 1
             control.steps += 1
             # Token by token, as if each had taken a pass: a draft must not change where it ends.
             for token, score in zip(step.tokens, step.logprobs, strict=True):
-                ids.append(token)
-                scores.append(score)
+                written.add(token, score)
                 if token in self._ends:
-                    self._show(control, ids, scores)
-                    return draft_of(shape, self._tokenizer.decode(ids[:-1]), scores, control)
-                text = self._tokenizer.decode(ids)
-                if shape.end(text) is not None:
-                    self._show(control, ids, scores)
-                    return draft_of(shape, text, scores, control)
-                if len(ids) >= max_tokens:
+                    self._show(control, written)
+                    return self._tokenizer.decode(written.ids[:-1])
+                end = shape.end(self._tokenizer.decode(written.ids))
+                if end is not None:
+                    self._show(control, written)
+                    return end
+                if len(written.ids) >= max_tokens:
                     break
-            self._show(control, ids, scores)
-            if len(ids) >= max_tokens:
+            self._show(control, written)
+            if len(written.ids) >= max_tokens:
                 break
             control.check()
-        return draft_of(shape, whole_lines(self._tokenizer.decode(ids)), scores, control)
+        return None
+
+    def _place_of(self, ids: Sequence[int], at: int) -> int:
+        """Return the token that holds character `at` of a text, or follows it."""
+        place = 0
+        while place + 1 < len(ids) and len(self._tokenizer.decode(ids[: place + 1])) <= at:
+            place += 1
+        return place
 
     def _denoised(
         self,
@@ -203,17 +250,31 @@ class Filler:
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
         return draft_of(shape, self._tokenizer.decode(ids), scores, control)
 
-    def _show(self, control: Control, ids: Sequence[int], scores: Sequence[float]) -> None:
+    def _show(self, control: Control, written: _Written) -> None:
         if control.on_frame:
-            sureness = torch.tensor(scores).exp().tolist()
-            control.on_frame(
-                Frame(
-                    control.span,
-                    control.steps,
-                    tuple(
-                        FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, p)
-                        for i, p in zip(ids, sureness, strict=True)
-                    ),
-                    control.draft,
-                )
+            sureness = torch.tensor(written.scores).exp().tolist()
+            tokens = tuple(
+                FrameToken(self._tokenizer.decode([token]), written.state(place), p)
+                for place, (token, p) in enumerate(zip(written.ids, sureness, strict=True))
             )
+            control.on_frame(Frame(control.span, control.steps, tokens, control.draft))
+
+
+@dataclass(slots=True)
+class _Written:
+    """The tokens of a draft so far, and where they are others than they were once."""
+
+    ids: list[int] = field(default_factory=list[int])
+    scores: list[float] = field(default_factory=list[float])
+    revised: set[int] = field(default_factory=set[int])
+
+    def add(self, token: int, score: float) -> None:
+        self.ids.append(token)
+        self.scores.append(score)
+
+    def cut(self, place: int) -> None:
+        del self.ids[place:], self.scores[place:]
+        self.revised.add(place)
+
+    def state(self, place: int) -> TokenState:
+        return TokenState.REVISED if place in self.revised else TokenState.COMMITTED

@@ -7,8 +7,8 @@ surroundings; all text here has LF line ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.protocol import Excerpt
@@ -21,6 +21,11 @@ _MAX_CUT_LINES = 8
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 
+# What a fill that has come to its end still needs: None nothing; else the character from which it
+# is to be written otherwise; its length says that it cannot end there.
+Review = Callable[[str], int | None]
+
+
 @dataclass(frozen=True)
 class HoleShape:
     """A hole in its text, `old` what stood in it; `single_line` ends it with its first line."""
@@ -31,6 +36,7 @@ class HoleShape:
     single_line: bool = False
     path: str = ""  # of the text; and what is known of other files
     excerpts: tuple[Excerpt, ...] = ()
+    review: Review | None = field(default=None, compare=False)
 
     @cached_property
     def has_whole_lines(self) -> bool:
@@ -48,6 +54,8 @@ class HoleShape:
     @cached_property
     def floor(self) -> int:
         """The least indentation a later line of the fill can have without leaving its block."""
+        if (old := self._old_indentation) is not None:
+            return old
         last = self._current_line
         following = next((s for s in self._suffix_lines if s.strip()), "")
         inside = len(indentation(last)) if last.strip() else len(last)
@@ -55,6 +63,16 @@ class HoleShape:
             before = next((p for p in reversed(self.prefix.splitlines()) if p.strip()), "")
             inside = len(indentation(before)) + bool(before.rstrip().endswith((":", "{", "(", "[")))
         return min(inside, max(len(indentation(following)), 1)) if following or inside else 0
+
+    @cached_property
+    def _old_indentation(self) -> int | None:
+        """The least indentation of the old lines, None where it has none from its start on."""
+        lines = [line for line in self.old.split("\n") if line.strip()]
+        return (
+            min(len(indentation(line)) for line in lines)
+            if lines and not self._current_line
+            else None
+        )
 
     @cached_property
     def _suffix_lines(self) -> list[str]:

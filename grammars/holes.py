@@ -2,7 +2,8 @@
 
 `queries/<language>/holes.scm` knows what they look like. Its captures:
     @hole     one wherever a function holds it
-    @stub     one where it is all a function does, docstring and comments aside
+    @stub     one where it is all a function does, docstring and comments aside, or where a
+              function ends with it that promises a value and returns none
     @comment  "TODO: implement" on a line of its own, in a function
     @closed   a part of the file where none of these is a hole
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from grammars.endings import owes_value
 from grammars.lines import LineIndex, indentation
 from grammars.selection import FUNCTIONS
 from grammars.span import Span
@@ -52,7 +54,7 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     closed = [node.span for node in found.get("closed", ())]
     lines = LineIndex(text)
     nodes = [node for node in found.get("hole", ()) if _function(node)]
-    nodes += [node for node in found.get("stub", ()) if _is_all(node)]
+    nodes += [node for node in found.get("stub", ()) if _is_all(node) or _is_owed(tree, node)]
     spans = {_statement(node).span for node in nodes}
     tasks = (node for node in found.get("comment", ()) if _is_task(node, lines))
     spans |= {_with_placeholder(tree, task) for task in tasks}
@@ -90,6 +92,15 @@ def _is_all(node: Node) -> bool:
         return False
     others = [c for c in block.named_children if "comment" not in c.type and c.span != node.span]
     return all(_is_docstring(other) for other in others)
+
+
+def _is_owed(tree: SyntaxTree, node: Node) -> bool:
+    """Tell whether a statement is the last of a function that returns nothing it promises."""
+    block = node.parent
+    function = block and block.parent
+    if block is None or function is None or function.type not in FUNCTIONS:
+        return False
+    return block.named_children[-1].span == node.span and owes_value(tree, function)
 
 
 def _is_docstring(node: Node) -> bool:

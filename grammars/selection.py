@@ -9,31 +9,32 @@ from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text: a table that reads like one."""
     return frozenset(text.split())
 
 
-FUNCTIONS = _words("""
+FUNCTIONS = words("""
     function_definition function_declaration function_expression function_item arrow_function
     generator_function generator_function_declaration method_definition method_declaration
     constructor_declaration compact_constructor_declaration func_literal lambda_expression
     closure_expression
 """)
-DEFINITIONS = FUNCTIONS | _words("""
+DEFINITIONS = FUNCTIONS | words("""
     class class_definition class_declaration abstract_class_declaration class_specifier
     struct_specifier union_specifier enum_specifier interface_declaration enum_declaration
     record_declaration annotation_type_declaration struct_item union_item enum_item trait_item
     impl_item mod_item internal_module namespace_definition linkage_specification
 """)
 # Statements whose last part may be what they are about: `export`, `const f = () => {}`.
-_WRAPPERS = _words("""
+_WRAPPERS = words("""
     decorated_definition export_statement expression_statement lexical_declaration
     variable_declaration variable_declarator field_definition public_field_definition
     assignment_expression template_declaration declaration init_declarator let_declaration
     local_variable_declaration short_var_declaration expression_list
 """)
 # Nodes whose children are statements or members.
-_SEQUENCES = _words("""
+_SEQUENCES = words("""
     module program source_file translation_unit block statement_list statement_block
     compound_statement class_body interface_body object_type enum_body enum_body_declarations
     constructor_body annotation_type_body declaration_list field_declaration_list

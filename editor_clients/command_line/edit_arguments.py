@@ -142,7 +142,7 @@ def add_single_line(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--single-line",
         action=argparse.BooleanOptionalAction,
-        help="end with the first line (default: for a fill within one line)",
+        help="end with the first line (default: for a fill of one line that is no hole)",
     )
 
 

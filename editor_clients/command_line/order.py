@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from editor_clients.command_line.places import Place
 from engine.protocol import EditRequest, Effort, Priority
+from grammars.holes import is_unwritten
 
 _MESSAGE = "{message}"
 
@@ -41,7 +42,10 @@ class Order:
         """
         single_line = self.single_line
         if single_line is None:  # a rewrite is held to its old text, not to a number of lines
-            single_line = self.instruction is None and not re.search(r"[\r\n]", place.span.of(text))
+            single_line = self.instruction is None and not (
+                re.search(r"[\r\n]", place.span.of(text))
+                or is_unwritten(text, place.span, language)
+            )
         instruction = self.instruction and self.instruction.replace(_MESSAGE, place.what)
         return EditRequest(
             text=text,

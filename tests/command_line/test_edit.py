@@ -6,7 +6,7 @@ import pytest
 from editor_clients.command_line import files
 from editor_clients.command_line.exits import Exit, Stop
 
-CODE = "def f(x):\n    return x\n\n\ndef g():\n    pass\n"
+CODE = "def f(x):\n    return x\n\n\ndef g():\n    work()\n"
 
 
 def test_fill_prints_a_diff_and_leaves_the_file(diffill, sample):
@@ -14,23 +14,30 @@ def test_fill_prints_a_diff_and_leaves_the_file(diffill, sample):
     done = diffill("fill", "a.py", "--lines", "6-6", "--no-single-line")
     assert (done.code, path.read_text()) == (0, CODE)
     assert done.out == (
-        "--- a/a.py\n+++ b/a.py\n@@ -3,4 +3,5 @@\n \n \n def g():\n-    pass\n+first()\n+second()\n"
+        "--- a/a.py\n+++ b/a.py\n@@ -3,4 +3,5 @@\n"
+        " \n \n def g():\n-    work()\n+first()\n+second()\n"
     )
     assert done.err == "diffill: 3 steps, 4 forward calls, 5 tokens, 0.50 s, 10.0 tokens/s\n"
 
 
 def test_write(diffill, sample):
     path = sample(CODE)
-    done = diffill("fill", path, "--range", "6:5-6:9", "--write", "-q")
+    done = diffill("fill", path, "--range", "6:5-6:11", "--write", "-q")
     assert (done.code, done.err) == (0, "")
-    assert path.read_text() == CODE.replace("pass", "first()")
+    assert path.read_text() == CODE.replace("work()", "first()")
     assert [p.name for p in path.parent.iterdir()] == ["a.py"]
 
 
 def test_a_span_of_several_lines_may_become_several(diffill, sample):
     path = sample(CODE)
     diffill("fill", path, "--lines", "5-6", "--write")
-    assert path.read_text() == CODE.replace("def g():\n    pass", "first()\nsecond()")
+    assert path.read_text() == CODE.replace("def g():\n    work()", "first()\nsecond()")
+
+
+def test_a_hole_on_one_line_may_become_several(diffill, sample):
+    path = sample(CODE.replace("work()", "pass"))
+    diffill("fill", path, "--lines", "6-6", "--write")
+    assert path.read_text() == CODE.replace("    work()", "first()\nsecond()")
 
 
 def test_a_cursor_fills_between_two_characters(diffill, sample):
@@ -48,12 +55,12 @@ def test_rewrite(diffill, sample):
 
 def test_json(diffill, sample):
     sample(CODE)
-    done = diffill("fill", "a.py", "--range", "6:5-6:9", "--json", "--write")
-    start = CODE.index("pass")
+    done = diffill("fill", "a.py", "--range", "6:5-6:11", "--json", "--write")
+    start = CODE.index("work()")
     cost = {"steps": 3, "forward_calls": 4, "tokens": 5, "seconds": 0.5}
     span = {
         "start": start,
-        "end": start + 4,
+        "end": start + 6,
         "line": 6,
         "what": "",
         "step": 0,
@@ -70,7 +77,7 @@ def test_json(diffill, sample):
         "refusal": "",
         "spans": [span | cost],
         "diff": "--- a/a.py\n+++ b/a.py\n@@ -3,4 +3,4 @@\n"
-        " \n \n def g():\n-    pass\n+    first()\n",
+        " \n \n def g():\n-    work()\n+    first()\n",
     }
     counts = {"files": 1, "changed": 1, "written": 1, "edited": 1, "spans": 1}
     counts |= dict.fromkeys(("refused", "failed", "invalid", "skipped"), 0)

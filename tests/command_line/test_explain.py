@@ -22,7 +22,7 @@ from engine.protocol import (
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict
 
-CODE = "import os\n\n\ndef f(x):\n    pass\n"
+CODE = "import os\n\n\ndef f(x):\n    work()\n"
 PAGE = """\
 a.py:5  fill
 python, effort balanced, seed 0
@@ -30,7 +30,7 @@ python, effort balanced, seed 0
 canvas  the model saw all of the file: 9 tokens
       3
       4  def f(x):
-      5      ⟦pass⟧
+      5      ⟦work()⟧
       6
 
 draft 1  the likeliest tokens: 3 tokens, 61% sure on average
@@ -53,22 +53,23 @@ offered  draft 2; 2 texts tried, 1 refused
 
 def test_the_page(diffill, sample):
     path = sample(CODE)
-    done = diffill("explain", "a.py", "--range", "5:5-5:9")
+    done = diffill("explain", "a.py", "--range", "5:5-5:11")
     assert (done.code, done.err, path.read_text()) == (0, "", CODE)
     assert done.out == PAGE
 
 
 def test_the_page_of_a_replay_file_is_the_same(diffill, sample):
     sample(CODE)
-    diffill("fill", "a.py", "--holes", "--record", "run.jsonl")
+    diffill("fill", "a.py", "--range", "5:5-5:11", "--record", "run.jsonl")
     assert (
-        diffill("explain", "--replay", "run.jsonl").out == diffill("explain", "a.py", "--holes").out
+        diffill("explain", "--replay", "run.jsonl").out
+        == diffill("explain", "a.py", "--range", "5:5-5:11").out
     )
 
 
 def test_colours(diffill, sample):
     sample(CODE)
-    shown = diffill("explain", "a.py", "--holes", "--color", "always").out
+    shown = diffill("explain", "a.py", "--range", "5:5-5:11", "--color", "always").out
     for part in ("\x1b[1mcanvas\x1b[0m", "\x1b[31mrefused\x1b[0m", "\x1b[32m()\x1b[0m"):
         assert part in shown
 
@@ -114,7 +115,7 @@ def test_places_filled_together_have_their_drafts_in_common():
 
 def test_json(diffill, sample):
     sample(CODE)
-    told = diffill("explain", "a.py", "--holes", "--json").json
+    told = diffill("explain", "a.py", "--range", "5:5-5:11", "--json").json
     assert (told["schema"], told["where"]) == (1, "a.py:5")
     assert [f["draft"] for f in told["frames"]] == [0, 0, 1, 1]
     assert [a["verdict"]["ok"] for a in told["explanation"]["attempts"]] == [False, True]
@@ -124,7 +125,7 @@ def test_json(diffill, sample):
 
 def test_standard_input(diffill, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CODE.encode())))
-    done = diffill("explain", "-", "--stdin-filename", "a.py", "--range", "5:5-5:9")
+    done = diffill("explain", "-", "--stdin-filename", "a.py", "--range", "5:5-5:11")
     assert (done.code, done.out) == (0, PAGE)
 
 

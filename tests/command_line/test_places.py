@@ -199,7 +199,7 @@ def test_holes_are_listed_and_filled(diffill, sample):
         ("a.py", 6, "..."),
     ]
     assert diffill("fill", path, "--holes", "--write").code == 0
-    assert path.read_text() == "def f():\nfirst()\n\n\ndef g():\nfirst()\n"
+    assert path.read_text() == "def f():\nfirst()\nsecond()\n\n\ndef g():\nfirst()\nsecond()\n"
 
 
 def test_edits_of_one_file_do_not_shift_each_other(diffill, sample):

@@ -18,7 +18,7 @@ def recorded(diffill, sample):
 
 def test_the_same_answers(diffill, recorded):
     done = diffill("replay", recorded)
-    assert (done.code, done.out) == (0, "1  a.py:2  the same\n2  a.py:6  the same\n")
+    assert (done.code, done.out) == (0, "1  a.py:2  the same\n2  a.py:7  the same\n")
     assert "2 edits replayed, 0 with another answer" in done.err
 
 
@@ -26,7 +26,7 @@ def test_another_answer_is_shown(diffill, recorded):
     done = diffill("replay", recorded, "--edit", "2", engine="mends")
     assert done.code == 1
     first, *changes = done.out.splitlines()
-    assert first == "2  a.py:6  another text"
+    assert first == "2  a.py:7  another text"
     assert {"-first()", "+pass"} <= {*changes}
     asked = diffill("replay", recorded, "--json", engine="mends").out.splitlines()
     told = [json.loads(line) for line in asked]

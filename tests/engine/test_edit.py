@@ -171,6 +171,31 @@ def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
     assert best.verdict.reasons == ("the model puts a placeholder here",)
 
 
+PROMISE = "def f(x) -> int:\r\n    ...\r\n\r\n\r\ny = 1\r\n"
+
+
+def test_the_end_of_a_fill_is_reviewed(monkeypatch, editor):
+    seen = scripted(monkeypatch, editor, *["    return x\n"] * 9)
+    start = PROMISE.index("    ...")
+    spans = (Span(start, start + len("    ...\r\n")),)
+    editor.edit(request(PROMISE, spans, language="python"), Control())
+    review = seen[0].review
+    assert review("    pass\n") == 4, "a placeholder is taken back"
+    for unfinished in ("    x += 1\n", "    if x:\n", "    return (x\n", ""):
+        assert review(unfinished) == len(unfinished)
+    assert review("    return x\n") is None
+    editor.edit(request(PROMISE, spans, language="python", single_line=True), Control())
+    assert seen[-1].review is None, "a line may be as unfinished as its user is"
+
+
+def test_a_function_is_not_left_without_its_result(monkeypatch, editor):
+    scripted(monkeypatch, editor, "    x += 1\n")
+    start = PROMISE.index("    ...")
+    spans = (Span(start, start + len("    ...\r\n")),)
+    best = editor.edit(request(PROMISE, spans, language="python"), Control()).best
+    assert best.verdict.reasons == ("the function never returns its int",)
+
+
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
     scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok

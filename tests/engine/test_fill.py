@@ -96,6 +96,31 @@ def test_a_fill_that_is_cut_off_keeps_its_whole_lines():
     assert draft.text == "on"
 
 
+def test_a_reviewed_fill_is_taken_back_or_goes_on():
+    reviewed, frames = [], []
+
+    def review(text):
+        reviewed.append(text)
+        return {"pass": 0, "1 +": 3}.get(text)
+
+    shape = HoleShape("x = ", "\n", review=review)
+    model = ScriptedModel(*sequential("pass"), *sequential("1 +"), *sequential(" 2"))
+    draft, control = fill(model, shape=shape, frames=frames)
+    assert reviewed == ["pass", "1 +", "1 + 2"]
+    assert (draft.text, draft.tokens, control.forward_calls) == ("1 + 2", 6, 1 + 5 + 4 + 3)
+    assert [t.state for t in frames[-1].tokens] == [R, C, C, R, C, C]
+
+
+def test_what_is_taken_back_does_not_come_again_and_a_review_has_an_end():
+    reviewed = []
+    shape = HoleShape("x = ", "\n", review=lambda text: reviewed.append(text) or 0)
+    draft, _ = fill(ScriptedModel([(97, 0.9)], [(VOID, 0.9)]), shape=shape)
+    assert reviewed[0] == "a"
+    assert not any(text.startswith("a") for text in reviewed[1:])
+    assert len(reviewed) == 4
+    assert draft.tokens < 9
+
+
 def test_the_adapter_reads_the_hole_but_not_its_context():
     for decoding, has_adapter, expected in (
         (Decoding.SEQUENTIAL, True, [False, True, True]),
@@ -187,11 +212,12 @@ def test_a_cancel_stops_before_the_next_pass():
     assert len(model.lengths) == 1
 
 
+@pytest.mark.parametrize("review", [None, lambda text: len(text) // 2 if len(text) % 3 else None])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_verified_fill_is_the_sequential_one_in_fewer_passes(reference, seed):
+def test_a_verified_fill_is_the_sequential_one_in_fewer_passes(reference, seed, review):
     """On a random model, which soon repeats itself and so gives drafts something to find."""
     model = tiny.transformer(reference(seed=seed % 3))
-    shape = HoleShape("value = one\n" * (seed + 1), "value = two\n" * seed)
+    shape = HoleShape("value = one\n" * (seed + 1), "value = two\n" * seed, review=review)
     one, sequential_control = fill(model, Decoding.SEQUENTIAL, shape=shape, max_tokens=60)
     other, control = fill(model, Decoding.VERIFIED, shape=shape, max_tokens=60)
     assert (other.text, other.tokens) == (one.text, one.tokens)

@@ -41,6 +41,11 @@ def _found(language_id, source, path=""):
         ("def f():\n    # TODO: implement\n", ["    # TODO: implement\n"]),
         ("def f():\n    x = 1\n    # TODO: implement more\n", ["    # TODO: implement more\n"]),
         ("class A:\n    def f(self):\n        pass\n", ["        pass\n"]),
+        ("def f() -> int:\n    x = g()\n    pass\n", ["    pass\n"]),
+        (
+            "def f(x) -> int:\n    if x:\n        raise E\n    raise NotImplementedError\n",
+            ["    raise NotImplementedError\n"],
+        ),
         ("def 名():\n    '''😀'''\n    ...\ndef b():\n    pass\n", ["    ...\n", "    pass\n"]),
     ],
 )
@@ -56,6 +61,8 @@ def test_what_a_python_user_calls_a_hole(source, expected, end):
         "class E(Exception):\n    pass\n",
         "class A:\n    x: int = ...\n    ...\n",
         "def f():\n    try:\n        g()\n    except OSError:\n        pass\n",
+        "def f() -> None:\n    x = g()\n    pass\n",
+        "def f(x) -> int:\n    if x:\n        return 1\n    raise NotImplementedError\n",
         "def f():\n    try:\n        g()\n    except OSError: ...\n",
         "def f(x=...):\n    return x[..., 0]\n",
         "def f(x):\n    if x:\n        return 1\n    raise NotImplementedError(x)\n",

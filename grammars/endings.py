@@ -1,0 +1,140 @@
+"""Whether code can end where it does: a bracket still open, a block or a value still owed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from grammars.lines import LineIndex
+from grammars.python_source import compile_fault
+from grammars.selection import FUNCTIONS, words
+from grammars.span import Span
+from grammars.syntax import Node, SyntaxTree, tree_of
+
+# By which field a grammar names what a function returns; JavaScript has none.
+_RESULTS = {
+    "python": "return_type",
+    "typescript": "return_type",
+    "typescriptreact": "return_type",
+    "rust": "return_type",
+    "go": "result",
+    "c": "type",
+    "cpp": "type",
+    "java": "type",
+}
+# Results that are none, or need not be returned.
+_NO_VALUE = re.compile(
+    r"None|(?:typing\.)?(?:NoReturn|Never)|void|undefined|never|any|unknown|asserts\b.*|\(\)|!"
+    r"|Promise<(?:void|any|unknown|never|undefined)>",
+    re.DOTALL,
+)
+_LEAVING = words("""
+    return_statement return_expression raise_statement throw_statement yield yield_statement
+    yield_expression co_return_statement co_yield_statement goto_statement loop_expression
+""")
+_REST = " \t\r\n});,"  # what may follow the last statement of a function
+# Calls after which nothing follows, as names or macros.
+_LAST_CALL = re.compile(
+    r"(?:\w+(?:\.|::))*"
+    r"(?:panic|todo|unimplemented|unreachable|abort|exit|_exit|terminate|Exit|Fatal\w*)!?[(\[{]"
+)
+_OPENERS, _CLOSERS = "([{", ")]}"
+
+
+def breaks_off(text: str, place: Span, language_id: str) -> bool:
+    """Tell whether the syntax asks for more right behind a place: more could mend its fault."""
+    tree = tree_of(text, language_id)
+    written = place.of(text).rstrip()
+    if tree is None or not written:
+        return False
+    lines = LineIndex(text)
+    last = lines.line_at(place.start + len(written) - 1)
+    rest = text[place.end :]
+    behind = lines.line_at(place.end + len(rest) - len(rest.lstrip()))
+    if language_id == "python" and (fault := compile_fault(text)):
+        return last <= fault.line <= behind
+    faults = tree.faults()
+    if faults and sum(map(written.count, _OPENERS)) > sum(map(written.count, _CLOSERS)):
+        return True
+    return any(last <= lines.line_at(fault.span.start) <= behind for fault in faults)
+
+
+def unkept_promise(text: str, place: Span, language_id: str) -> str | None:
+    """Return the result that the function ending with a place promises and never returns.
+
+    None if it returns one, promises none, does not end there, or is in no language we know.
+    """
+    field = _RESULTS.get(language_id)
+    tree = tree_of(text, language_id) if field else None
+    if tree is None or field is None:
+        return None
+    function = next((n for n in tree.around(_visible(text, place)) if n.type in FUNCTIONS), None)
+    result = function and function.field(field)
+    if function is None or result is None or text[place.end : function.span.end].strip(_REST):
+        return None
+    declarator = function.field("declarator")  # C: `void *f()` has a type and a pointer to it
+    if declarator and (declarator.span.of(text).startswith(("*", "main"))):
+        return None
+    promised = _promised(text, result)
+    body = function.field("body")
+    if body is None or _NO_VALUE.fullmatch(promised) or _returns(tree, body):
+        return None
+    return promised
+
+
+def owes_value(tree: SyntaxTree, function: Node) -> bool:
+    """Tell whether a function promises a value and has no statement that returns or yields one."""
+    field = _RESULTS.get(tree.language.id)
+    result = function.field(field) if field else None
+    body = function.field("body")
+    if result is None or body is None or _NO_VALUE.fullmatch(_promised(tree.text, result)):
+        return False
+    return not any(node.type.startswith(("return", "yield", "co_")) for node in _own(body))
+
+
+def _promised(text: str, result: Node) -> str:
+    return result.span.of(text).lstrip(":->").strip()
+
+
+def _visible(text: str, place: Span) -> Span:
+    """Return a place without the blanks at its ends, which belong to what is around it."""
+    inside = place.of(text)
+    start = place.start + len(inside) - len(inside.lstrip())
+    return Span(start, max(start, place.start + len(inside.rstrip())))
+
+
+def _returns(tree: SyntaxTree, body: Node) -> bool:
+    """Tell whether a body leaves with a value somewhere, or by an error, or is the value."""
+    if tree.language.id == "rust":
+        inside = [c for c in body.named_children if "comment" not in c.type]
+        if inside and not _is_no_value(inside[-1], tree.text):
+            return True
+    elif not body.type.endswith(("block", "compound_statement", "statement_list")):
+        return True  # an arrow function that is an expression
+    return any(
+        node.type in _LEAVING
+        or (node.type.startswith(("call", "macro")) and _LAST_CALL.match(node.span.of(tree.text)))
+        or (node.type == "for_statement" and tree.language.id == "go" and _is_endless(node))
+        for node in _own(body)
+    )
+
+
+def _is_no_value(statement: Node, text: str) -> bool:
+    """Tell whether a statement of Rust is no value: a declaration, or ended by a semicolon."""
+    if statement.type == "expression_statement":
+        return statement.span.of(text).endswith(";")
+    return statement.type.endswith(("declaration", "item"))
+
+
+def _is_endless(loop: Node) -> bool:
+    """Tell whether a loop of Go has no condition."""
+    return [child.type for child in loop.named_children] == ["block"]
+
+
+def _own(body: Node) -> Iterator[Node]:
+    """Yield the nodes of a body, but for those of functions inside it."""
+    pending = [body]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += [c for c in node.named_children if c.type not in FUNCTIONS]
