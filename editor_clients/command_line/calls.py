@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,12 +63,7 @@ def edit_of(args: argparse.Namespace, argv: Sequence[str]) -> Call:
     if not sources and not args.diagnostics:
         raise Stop(Exit.USAGE, "which files? Say PATH, --files-from or --changed")
     return Call(
-        survey=Survey(
-            sources=sources,
-            steps=tuple(selectors for selectors, _ in steps),
-            stdin_filename=args.stdin_filename or "",
-            max_spans=args.max_spans,
-        ),
+        survey=_survey(args, sources, [selectors for selectors, _ in steps]),
         orders=tuple(order for _, order in steps),
         manner=Manner(
             write=args.write,
@@ -104,14 +99,9 @@ def question_of(args: argparse.Namespace) -> Question:
         return Question(replay=args.replay, edit=args.edit)
     sources = sources_of(args)
     _check_inputs(args, sources)
-    survey = Survey(
-        sources=sources,
-        steps=(_selectors(args),),
-        stdin_filename=args.stdin_filename or "",
-        max_spans=args.max_spans,
-    )
     if not sources and not args.diagnostics:
         raise Stop(Exit.USAGE, "which files? Say PATH, --files-from or --changed")
+    survey = _survey(args, sources, [_selectors(args)])
     return Question(survey=survey, order=_order(args), edit=args.edit)
 
 
@@ -133,13 +123,17 @@ def forecast_of(args: argparse.Namespace) -> Forecast:
     sources = sources_of(args)
     if not sources and not args.diagnostics:
         sources = Sources(paths=(".",))
-    survey = Survey(
+    survey = _survey(args, sources, steps)
+    return Forecast(survey, tuple(names), Manner(write=True, allow_dirty=args.allow_dirty))
+
+
+def _survey(args: argparse.Namespace, sources: Sources, steps: Iterable[Selectors]) -> Survey:
+    return Survey(
         sources=sources,
         steps=tuple(steps),
         stdin_filename=args.stdin_filename or "",
         max_spans=args.max_spans,
     )
-    return Forecast(survey, tuple(names), Manner(write=True, allow_dirty=args.allow_dirty))
 
 
 def _selectors(args: argparse.Namespace) -> Selectors:
@@ -242,18 +236,15 @@ def _command(option: str, source: str, args: argparse.Namespace) -> Command:
 def listing_of(args: argparse.Namespace) -> Survey:
     """Return what `holes` looks for, and where: here, if nothing is said."""
     sources = sources_of(args)
+    search = Search(
+        query=args.query,
+        holes=not args.query,
+        language=args.language,
+        max_bytes=args.max_bytes,
+    )
     return Survey(
         sources=sources or Sources(paths=(".",)),
-        steps=(
-            Selectors(
-                search=Search(
-                    query=args.query,
-                    holes=not args.query,
-                    language=args.language,
-                    max_bytes=args.max_bytes,
-                )
-            ),
-        ),
+        steps=(Selectors(search=search),),
         stdin_filename=args.stdin_filename or "",
     )
 
