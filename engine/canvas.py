@@ -104,6 +104,10 @@ class Canvas:
             self, ids=torch.where(where, self.void, self.ids), masked=self.masked | where
         )
 
+    def revoke(self, where: Tensor) -> Canvas:
+        """Take back what was committed `where` (L,) is true; it counts as a revision."""
+        return replace(self.mask(where), revisions=self.revisions + where.long())
+
     def grown(self, length: int) -> Canvas:
         """Return a longer canvas with the same tokens in front and masks behind."""
         tail = Canvas.blank(length - len(self), self.void)

@@ -127,6 +127,8 @@ class Pacing(StrEnum):
     """How many positions a step commits."""
 
     THRESHOLD = "threshold"  # all that are sure enough, at least one
+    FACTOR = "factor"  # the more, the surer each has to be (Fast-dLLM)
+    ENTROPY = "entropy"  # as many as are together in little doubt (EB-Sampler)
     EVEN = "even"  # the same number every step (LLaDA)
     TIMESTEPS = "timesteps"  # as time runs from 1 to nearly 0 (Dream)
 
@@ -148,7 +150,12 @@ class DenoiseConfig:
     block_length: int | None = None  # denoise so many positions at a time, from the left
     block_offset: int = 0  # positions of the first of these that lie in front of the canvas
     commit_threshold: float = 0.9  # Fast-dLLM's rule, arXiv:2505.22618: at least one token a step
+    factor: float = 1.0  # the other rule of theirs
+    entropy_bound: float = 0.1  # nats, EB-Sampler, arXiv:2505.24857
+    finish_gap: float | None = None  # logits; all gaps to the second best this large: commit all
+    credit: float = 0.0  # how much counts what earlier steps would have chosen
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
+    revoke_threshold: float = 0.0  # one that has become less likely than this is masked again
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
     max_steps: int = 256
 
@@ -156,6 +163,9 @@ class DenoiseConfig:
         for name in ("commit_threshold", "revise_threshold"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, not within 0 to 1")
+        for name in ("factor", "entropy_bound", "credit", "revoke_threshold"):
+            if getattr(self, name) < 0.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, less than 0")
         for name, least in (
             ("max_revisions", 0),
             ("max_steps", 1),

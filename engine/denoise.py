@@ -9,10 +9,10 @@ from typing import Protocol
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import DenoiseConfig, Pacing
-from engine.remasking import first_block, revisable, surest
-from engine.schedule import tokens_due, tokens_over
-from engine.scoring import confidence, rank
+from engine.config import DenoiseConfig
+from engine.remasking import first_block, revisable, revocable, surest
+from engine.schedule import SCHEDULED, tokens_due, tokens_sure
+from engine.scoring import Credit, confidence, rank
 
 
 class Denoiser(Protocol):
@@ -40,14 +40,16 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
     Steps that a schedule gives no token are left out: they would not change what the next one sees.
     """
     step = 0  # of the block's schedule
+    credit = Credit(config.credit) if config.credit else None
     for _ in range(config.max_steps):
         logits = denoiser(canvas)
+        logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
         was_done = canvas.is_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         block = first_block(canvas.masked, config.block_length, config.block_offset)
-        if config.pacing is Pacing.THRESHOLD:
-            count = tokens_over(sureness, block, config.commit_threshold)
+        if config.pacing not in SCHEDULED:
+            count = tokens_sure(config, logits, sureness, block)
         else:
             remaining, count = int(block.sum()), 0
             while remaining and not count:
@@ -55,7 +57,10 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
                 step += 1
             step = 0 if count == remaining else step
         commit = surest(rank(logits, sureness, config.scoring), block, count)
-        canvas = canvas.write(guess, commit | revise)
+        before, canvas = canvas, canvas.write(guess, commit | revise)
+        if config.revoke_threshold:
+            doubted = revocable(logits, before, config.revoke_threshold, config.max_revisions)
+            canvas = canvas.revoke(doubted & ~revise)
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):
             return

@@ -27,6 +27,17 @@ def surest(score: Tensor, masked: Tensor, count: int) -> Tensor:
     return chosen & masked
 
 
+def revocable(logits: Tensor, canvas: Canvas, threshold: float, max_revisions: int) -> Tensor:
+    """Choose committed positions whose token the model would hardly write any more. (L,) bool.
+
+    Takes logits (L, V). Draft freely, verify as the text fills up: WINO, arXiv:2507.18578, without
+    its shadow masks. The end of a hole stays; at most `max_revisions` changes a position.
+    """
+    committed = ~canvas.masked & (canvas.ids != canvas.void)
+    own = logits.gather(1, canvas.ids[:, None])[:, 0] - logits.logsumexp(-1)
+    return committed & (own.exp() < threshold) & (canvas.revisions < max_revisions)
+
+
 def revisable(
     guess: Tensor, sureness: Tensor, canvas: Canvas, threshold: float, max_revisions: int
 ) -> Tensor:

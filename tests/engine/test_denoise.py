@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.canvas import Canvas
-from engine.config import DenoiseConfig
+from engine.config import DenoiseConfig, Pacing
 from engine.denoise import denoise
 from engine.errors import ConfigError
 
@@ -156,6 +156,49 @@ def test_the_loop_ends(seed):
         assert after < before or before == after == 0
 
 
+def test_a_token_that_is_no_longer_likely_is_masked_again():
+    passes = [[(7, 0.9), (2, 0.3)], [(1, 0.5), (2, 0.9)], [(1, 0.9), (2, 0.9)]]
+    kept = run(Scripted(*passes), Canvas.blank(2, VOID), max_revisions=0)
+    assert kept == [[7, None], [7, 2]]
+    assert run(Scripted(*passes), Canvas.blank(2, VOID), revoke_threshold=0.1) == [
+        [7, None],
+        [None, 2],
+        [1, 2],
+        [1, 2],
+    ]
+
+
+def test_what_stays_the_likeliest_comes_sooner():
+    passes = [[(1, 0.7), (2, 0.7), (3, 0.9)]]
+    slow = run(Scripted(*passes), Canvas.blank(3, VOID), max_revisions=0)
+    assert slow == [[None, None, 3], [1, None, 3], [1, 2, 3]]
+    fast = run(Scripted(*passes), Canvas.blank(3, VOID), max_revisions=0, credit=0.7)
+    assert fast == [[None, None, 3], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("pacing", [Pacing.THRESHOLD, Pacing.FACTOR, Pacing.ENTROPY])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_loop_ends_whatever_is_switched_on(seed, pacing):
+    generator = torch.Generator().manual_seed(seed)
+
+    def denoiser(canvas):
+        return torch.randn(len(canvas), VOCAB, generator=generator) * 6
+
+    length, revisions = 1 + seed, seed % 3
+    config = DenoiseConfig(
+        pacing=pacing,
+        credit=0.7 * (seed % 2),
+        finish_gap=5.0 if seed % 3 else None,
+        revoke_threshold=0.3,
+        max_revisions=revisions,
+        max_steps=10_000,
+    )
+    steps = list(denoise(denoiser, Canvas.blank(length, VOID), config))
+    assert len(steps) <= 2 * length * (1 + revisions) + 2
+    assert steps[-1].canvas.is_done
+    assert int(steps[-1].canvas.revisions.max()) <= revisions
+
+
 def test_the_number_of_steps_is_bounded():
     denoiser = Scripted([(1, 0.2)] * 5)
     assert len(run(denoiser, Canvas.blank(5, VOID), max_steps=3)) == 3
@@ -176,6 +219,8 @@ def test_closing_stops_the_loop():
         ("commit_threshold", 0.0),
         ("commit_threshold", 1.01),
         ("revise_threshold", -1.0),
+        ("revoke_threshold", -0.1),
+        ("credit", -1.0),
         ("max_revisions", -1),
         ("max_steps", -1),
     ],
