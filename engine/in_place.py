@@ -199,7 +199,8 @@ class InPlaceFiller:
 
         Returns each hole's canvas, and how sure the model was of its tokens at last.
         """
-        config = replace(effort.denoise, scoring=self._family.scoring)
+        # No revising: these models never learned to judge a token that they can see.
+        config = replace(effort.denoise, scoring=self._family.scoring, max_revisions=0)
         sureness = torch.zeros(len(canvas))
         while True:
             control.check()
