@@ -165,7 +165,7 @@ class Editor:
             request.path,
             request.context,
         )
-        if request.instruction is None and not request.single_line:
+        if request.instruction is None:
             shape = replace(shape, review=_reviewer(request, span, made, shape))
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control)
@@ -217,7 +217,7 @@ class Editor:
                 verdict = UNWRITTEN
             elif request.instruction is not None and _loses_definition(request, made, replacement):
                 verdict = LOST
-            elif shape.review and (owed := _owed(request, made, replacement)):
+            elif _goes_on(request) and (owed := _owed(request, made, replacement)):
                 verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
@@ -233,6 +233,9 @@ def _leaves_a_hole(
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
     span, text = replacement.span, replacement.text
+    before = request.text[: span.start].rstrip(" \t")
+    if text.strip() == "..." and before.endswith(("return", "=")):
+        return True  # a value of Python, but not one that anybody means
 
     def is_hole(text: str) -> bool:
         edits = [*made, Replacement(span, text)]
@@ -255,9 +258,11 @@ def _reviewer(
         fill = with_line_end(shape.fit(text), line_end(request.text))
         replacement = Replacement(span, fill)
         if not fill.strip():
-            return len(text)
+            return len(text) if _goes_on(request) else None
         if _leaves_a_hole(request, made, replacement):
             return len(text) - len(text.lstrip())
+        if not _goes_on(request):
+            return None
         edits = [*made, replacement]
         new, place = apply(request.text, edits), dict(landed(edits))[span]
         if breaks_off(new, place, request.language) or _owed(request, made, replacement):
@@ -265,6 +270,11 @@ def _reviewer(
         return None
 
     return review
+
+
+def _goes_on(request: EditRequest) -> bool:
+    """Tell whether a fill is to be whole; a line may be as unfinished as its user is."""
+    return request.instruction is None and not request.single_line
 
 
 def _owed(

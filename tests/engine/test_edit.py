@@ -185,7 +185,9 @@ def test_the_end_of_a_fill_is_reviewed(monkeypatch, editor):
         assert review(unfinished) == len(unfinished)
     assert review("    return x\n") is None
     editor.edit(request(PROMISE, spans, language="python", single_line=True), Control())
-    assert seen[-1].review is None, "a line may be as unfinished as its user is"
+    review = seen[-1].review
+    assert review("    pass\n") == 4
+    assert [review(text) for text in ("    x += 1\n", "    if x:\n", "")] == [None] * 3
 
 
 def test_a_function_is_not_left_without_its_result(monkeypatch, editor):
@@ -194,6 +196,16 @@ def test_a_function_is_not_left_without_its_result(monkeypatch, editor):
     spans = (Span(start, start + len("    ...\r\n")),)
     best = editor.edit(request(PROMISE, spans, language="python"), Control()).best
     assert best.verdict.reasons == ("the function never returns its int",)
+
+
+def test_an_ellipsis_is_no_value(monkeypatch, editor):
+    seen = scripted(monkeypatch, editor, "...")
+    text = "def f(x):\n    return \n"
+    spans = (Span(len(text) - 1, len(text) - 1),)
+    asked = request(text, spans, language="python", single_line=True)
+    best = editor.edit(asked, Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+    assert seen[0].review("...") == 0
 
 
 def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
