@@ -13,7 +13,7 @@ from lsp_server.surroundings import Project, Subject, candidates, excerpts, fitt
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_file")]
 
 
-@pytest.mark.parametrize("name", ["method name", "enum member", "struct fields"])
+@pytest.mark.parametrize("name", ["method name", "enum member", "header"])
 async def test_what_is_imported_is_used(tmp_path, name):
     case = next(case for case in CASES if case.name == name)
     for other, text in case.others.items():
