@@ -217,12 +217,12 @@ class Editor:
                 verdict = UNWRITTEN
             elif request.instruction is not None and _loses_definition(request, made, replacement):
                 verdict = LOST
-            elif _goes_on(request) and (owed := _owed(request, made, replacement)):
-                verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
             else:
                 verdict = validate(request.text, [*made, replacement], request.language)
                 if verdict.ok and request.mends and not _mends(request, made, replacement):
                     verdict = NOT_MENDED
+                if verdict.ok and _goes_on(request) and (owed := _owed(request, made, replacement)):
+                    verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
             yield _Judged(replacement, verdict, draft)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
@@ -233,9 +233,6 @@ def _leaves_a_hole(
 ) -> bool:
     """Tell whether a fill, too, is only code that says it is still to be written."""
     span, text = replacement.span, replacement.text
-    before = request.text[: span.start].rstrip(" \t")
-    if text.strip() == "..." and before.endswith(("return", "=")):
-        return True  # a value of Python, but not one that anybody means
 
     def is_hole(text: str) -> bool:
         edits = [*made, Replacement(span, text)]

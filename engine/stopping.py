@@ -67,12 +67,10 @@ class HoleShape:
     @cached_property
     def _old_indentation(self) -> int | None:
         """The least indentation of the old lines, None where it has none from its start on."""
+        if self._current_line:
+            return None
         lines = [line for line in self.old.split("\n") if line.strip()]
-        return (
-            min(len(indentation(line)) for line in lines)
-            if lines and not self._current_line
-            else None
-        )
+        return min((len(indentation(line)) for line in lines), default=None)
 
     @cached_property
     def _suffix_lines(self) -> list[str]:

@@ -64,36 +64,33 @@ def unkept_promise(text: str, place: Span, language_id: str) -> str | None:
 
     None if it returns one, promises none, does not end there, or is in no language we know.
     """
-    field = _RESULTS.get(language_id)
-    tree = tree_of(text, language_id) if field else None
-    if tree is None or field is None:
+    tree = tree_of(text, language_id) if language_id in _RESULTS else None
+    if tree is None:
         return None
     function = next((n for n in tree.around(_visible(text, place)) if n.type in FUNCTIONS), None)
-    result = function and function.field(field)
-    if function is None or result is None or text[place.end : function.span.end].strip(_REST):
+    if function is None or text[place.end : function.span.end].strip(_REST):
         return None
     declarator = function.field("declarator")  # C: `void *f()` has a type and a pointer to it
     if declarator and (declarator.span.of(text).startswith(("*", "main"))):
         return None
-    promised = _promised(text, result)
-    body = function.field("body")
-    if body is None or _NO_VALUE.fullmatch(promised) or _returns(tree, body):
-        return None
-    return promised
+    promised, body = _promised(tree, function), function.field("body")
+    return None if body is None or _returns(tree, body) else promised
 
 
 def owes_value(tree: SyntaxTree, function: Node) -> bool:
     """Tell whether a function promises a value and has no statement that returns or yields one."""
-    field = _RESULTS.get(tree.language.id)
-    result = function.field(field) if field else None
     body = function.field("body")
-    if result is None or body is None or _NO_VALUE.fullmatch(_promised(tree.text, result)):
+    if body is None or _promised(tree, function) is None:
         return False
     return not any(node.type.startswith(("return", "yield", "co_")) for node in _own(body))
 
 
-def _promised(text: str, result: Node) -> str:
-    return result.span.of(text).lstrip(":->").strip()
+def _promised(tree: SyntaxTree, function: Node) -> str | None:
+    """Return the result in a function's signature, None if it names none or none with a value."""
+    field = _RESULTS.get(tree.language.id)
+    result = function.field(field) if field else None
+    named = result.span.of(tree.text).lstrip(":->").strip() if result else ""
+    return named if named and not _NO_VALUE.fullmatch(named) else None
 
 
 def _visible(text: str, place: Span) -> Span:

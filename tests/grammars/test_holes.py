@@ -42,6 +42,7 @@ def _found(language_id, source, path=""):
         ("def f():\n    x = 1\n    # TODO: implement more\n", ["    # TODO: implement more\n"]),
         ("class A:\n    def f(self):\n        pass\n", ["        pass\n"]),
         ("def f() -> int:\n    x = g()\n    pass\n", ["    pass\n"]),
+        ("def f():\n    return ...\n", ["    return ...\n"]),
         (
             "def f(x) -> int:\n    if x:\n        raise E\n    raise NotImplementedError\n",
             ["    raise NotImplementedError\n"],

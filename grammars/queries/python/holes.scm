@@ -8,6 +8,8 @@
 
 (expression_statement (ellipsis)) @hole
 
+(return_statement (ellipsis)) @hole
+
 ((comment) @comment
   (#match? @comment "TODO:? *[Ii]mplement\\b"))
 
