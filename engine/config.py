@@ -157,6 +157,10 @@ class DenoiseConfig:
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
     revoke_threshold: float = 0.0  # one that has become less likely than this is masked again
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
+    by_line: bool = False  # one line after the other
+    guided: bool = False  # in the last half nothing is committed where the syntax goes wrong
+    repairs: int = 0  # how often that is masked again once the canvas is done
+    repair_margin: int = 2  # with so many tokens on each side
     max_steps: int = 256
 
     def __post_init__(self) -> None:
@@ -168,6 +172,8 @@ class DenoiseConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}, less than 0")
         for name, least in (
             ("max_revisions", 0),
+            ("repairs", 0),
+            ("repair_margin", 0),
             ("max_steps", 1),
             ("steps", 1),
             ("block_length", 1),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
 from engine.config import DenoiseConfig
-from engine.remasking import first_block, revisable, revocable, surest
+from engine.remasking import first_block, first_line, revisable, revocable, surest, widened
 from engine.schedule import SCHEDULED, tokens_due, tokens_sure
 from engine.scoring import Credit, confidence, rank
 
@@ -23,6 +24,10 @@ class Denoiser(Protocol):
         ...
 
 
+# Says of a canvas without masks which positions (L,) bool stand where its syntax goes wrong.
+Guide = Callable[[Canvas], Tensor]
+
+
 @dataclass(frozen=True, slots=True)
 class DenoiseStep:
     """The canvas after a step, and the model's view of every position before it."""
@@ -32,22 +37,41 @@ class DenoiseStep:
     sureness: Tensor  # (L,)
 
 
-def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterator[DenoiseStep]:
+def denoise(
+    denoiser: Denoiser,
+    canvas: Canvas,
+    config: DenoiseConfig,
+    guide: Guide | None = None,
+    ends_line: Tensor | None = None,
+) -> Iterator[DenoiseStep]:
     """Yield one step a forward pass until nothing is masked, then while sweeps revise tokens.
 
     Every step commits at least one token; a sweep revises at least one or is the last; a position
     is revised at most `max_revisions` times. So the loop ends. Stop it by closing the generator.
     Steps that a schedule gives no token are left out: they would not change what the next one sees.
+
+    `guide` takes part as `config` says. `ends_line` (V,) bool are the tokens with a line end in
+    them: given them, lines come one after the other.
     """
     step = 0  # of the block's schedule
+    repairs = config.repairs if guide else 0
+    wrong: list[tuple[int, int]] = []  # position and token: what repairs took back
+    trust = torch.ones(len(canvas))  # how sure the tokens were when they were committed
     credit = Credit(config.credit) if config.credit else None
     for _ in range(config.max_steps):
         logits = denoiser(canvas)
+        for place, token in wrong:
+            logits[place, token] = -torch.inf
         logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
         was_done = canvas.is_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         block = first_block(canvas.masked, config.block_length, config.block_offset)
+        if ends_line is not None:
+            block = first_line(block, ends_line[guess])
+        if guide and config.guided and 2 * int(canvas.masked.sum()) <= len(canvas):
+            sound = block & ~guide(canvas.write(guess, canvas.masked))
+            block = sound if bool(sound.any()) else block  # some token must be committed
         if config.pacing not in SCHEDULED:
             count = tokens_sure(config, logits, sureness, block)
         else:
@@ -58,9 +82,17 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
             step = 0 if count == remaining else step
         commit = surest(rank(logits, sureness, config.scoring), block, count)
         before, canvas = canvas, canvas.write(guess, commit | revise)
+        trust = torch.where(commit | revise, sureness, trust)
         if config.revoke_threshold:
             doubted = revocable(logits, before, config.revoke_threshold, config.max_revisions)
             canvas = canvas.revoke(doubted & ~revise)
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):
-            return
+            faulty = guide(canvas) if guide and repairs else None
+            if faulty is None or not bool(faulty.any()):
+                return
+            # Of the tokens that may have gone wrong the least sure one must become another.
+            place = int(trust.masked_fill(~faulty, torch.inf).argmin())
+            wrong.append((place, int(canvas.ids[place])))
+            canvas = canvas.revoke(widened(faulty, config.repair_margin))
+            repairs -= 1

@@ -95,11 +95,11 @@ class Editor:
         max_tokens = request.max_tokens or effort.max_fill
         done: dict[Span, _Judged] = {}
         pending, made = list(spans), list[Replacement]()
-        holes = Holes.in_text(request.text, pending, made, request.single_line)
+        holes = _holes(request, pending, made)
         try:
             tries = filler.lengths(holes, effort, max_tokens, control)
             for lengths in tries[: 1 + effort.repair_rounds]:
-                holes = Holes.in_text(request.text, pending, made, request.single_line)
+                holes = _holes(request, pending, made)
                 own = [lengths[spans.index(span)] for span in pending]
                 numbers = [request.spans.index(span) for span in pending]
                 drafts = filler.fill(holes, own, effort, max_tokens, control, numbers)
@@ -162,6 +162,7 @@ class Editor:
             with_line_end(request.text[span.end :], "\n"),
             with_line_end(span.of(request.text), "\n"),
             request.single_line,
+            request.language,
             request.path,
             request.context,
         )
@@ -226,6 +227,10 @@ class Editor:
             yield _Judged(replacement, verdict, draft)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
+
+
+def _holes(request: EditRequest, spans: Sequence[Span], made: Sequence[Replacement]) -> Holes:
+    return Holes.in_text(request.text, spans, made, request.single_line, request.language)
 
 
 def _leaves_a_hole(

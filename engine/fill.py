@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,9 +21,14 @@ from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
 from engine.family import Family
 from engine.frames import show_step
+from engine.guidance import SyntaxGuide
+from engine.holes import Holes
+from engine.lengths import calibrated
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
+from engine.scoring import confidence
+from engine.special import ends_line
 from engine.stopping import HoleShape, whole_lines
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
@@ -51,6 +57,15 @@ class FimDenoiser:
         x = torch.where(hidden[:, None], self._mask_vector, self._model.embed(canvas.ids))
         x = torch.cat([self._sentinel, x[:-1]])
         return self._model.logits(self._model.canvas(x, self._cache))
+
+    def likeliest(self, lengths: Sequence[int]) -> int:
+        """Return the length of blank canvases that the model likes best, in a single pass."""
+        masks = [self._mask_vector.expand(length - 1, -1) for length in lengths]
+        x = torch.cat([torch.cat([self._sentinel, mask]) for mask in masks])
+        logits = self._model.logits(self._model.canvas(x, self._cache, lengths))
+        _, sureness = confidence(logits)
+        own = dict(zip(lengths, sureness.split(list(lengths)), strict=True))
+        return max(own, key=lambda length: calibrated(float(own[length].mean()), length))
 
 
 class Filler:
@@ -129,11 +144,19 @@ class Filler:
         return context[before + 1 : behind], context[behind + 1 :]
 
     def on_canvas(
-        self, shape: HoleShape, effort: EffortConfig, length: int, control: Control
+        self, shape: HoleShape, effort: EffortConfig, lengths: Sequence[int], control: Control
     ) -> Draft:
-        """Denoise one canvas of a given length (tokens, the end included) that does not grow."""
+        """Denoise one canvas of a length (tokens, the end included) and leave it at that.
+
+        Of several lengths it is the one that the model likes best at first sight.
+        """
         context = self._context(shape, effort)
-        cache = self._contexts.encoded(context, len(context) + length + 1, control)
+        cache = self._contexts.encoded(context, len(context) + sum(lengths) + 1, control)
+        length = lengths[0]
+        if len(lengths) > 1:
+            length = FimDenoiser(self._model, cache, self._sentinel).likeliest(lengths)
+            control.forward_calls += 1
+            control.steps += 1
         return self._denoised(cache, shape, effort, length, length, control)
 
     def _sequential(
@@ -230,11 +253,13 @@ class Filler:
     ) -> Draft:
         """Denoise a canvas; where no void ends it, double the canvas and keep what is committed."""
         denoiser = FimDenoiser(self._model, cache, self._sentinel)
+        guide = SyntaxGuide.of(self._tokenizer, Holes.of(shape))
+        ends_line = self._ends_line if effort.denoise.by_line else None
         canvas = Canvas.blank(start, self._void)
         step: DenoiseStep | None = None
         while True:
             control.check()
-            for step in denoise(denoiser, canvas, effort.denoise):
+            for step in denoise(denoiser, canvas, effort.denoise, guide, ends_line):
                 control.forward_calls += 1
                 control.steps += 1
                 show_step(control, self._tokenizer, canvas, step)
@@ -249,6 +274,10 @@ class Filler:
         ids = canvas.text_ids()[: limit - 1]  # the last place is the end's, found or not
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
         return draft_of(shape, self._tokenizer.decode(ids), scores, control)
+
+    @cached_property
+    def _ends_line(self) -> Tensor:
+        return ends_line(self._tokenizer, self._model.config.vocab_size)
 
     def _show(self, control: Control, written: _Written) -> None:
         if control.on_frame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, zip_longest
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain, zip_longest
 
 from engine.stopping import HoleShape
 from grammars.lines import with_line_end
@@ -18,6 +18,7 @@ class Holes:
     around: tuple[str, ...]
     old: tuple[str, ...]
     single_line: bool = False
+    language: str = ""
 
     def __len__(self) -> int:
         return len(self.old)
@@ -25,11 +26,17 @@ class Holes:
     @classmethod
     def of(cls, shape: HoleShape) -> Holes:
         """Return a single hole."""
-        return cls((shape.prefix, shape.suffix), (shape.old,), shape.single_line)
+        around, old = (shape.prefix, shape.suffix), (shape.old,)
+        return cls(around, old, shape.single_line, shape.language)
 
     @classmethod
     def in_text(
-        cls, text: str, spans: Sequence[Span], made: Sequence[Replacement], single_line: bool
+        cls,
+        text: str,
+        spans: Sequence[Span],
+        made: Sequence[Replacement],
+        single_line: bool,
+        language: str = "",
     ) -> Holes:
         """Cut spans out of a text in which other spans are replaced already."""
         fills = {r.span: r.text for r in made}
@@ -41,7 +48,19 @@ class Holes:
             done = span.end
         around[-1] += text[done:]
         old = [span.of(text) for span in sorted(spans)]
-        return cls(_with_lf(around), _with_lf(old), single_line)
+        return cls(_with_lf(around), _with_lf(old), single_line, language)
+
+    @property
+    def text(self) -> str:
+        """All text, with what stood in the holes."""
+        return "".join(chain(*zip_longest(self.around, self.old, fillvalue="")))
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where in it the holes are."""
+        pairs = zip(self.around, self.old, strict=False)
+        ends = list(accumulate(map(len, chain(*pairs))))
+        return [Span(*pair) for pair in zip(ends[::2], ends[1::2], strict=True)]
 
     def before(self, number: int, fills: Sequence[str]) -> str:
         """Return all text in front of a hole, `fills` being in the holes."""
@@ -53,10 +72,17 @@ class Holes:
         rest = zip_longest(self.around[number + 1 :], fills[number + 1 :], fillvalue="")
         return "".join(chain(*rest))
 
+    def among(self, group: range, fills: Sequence[str]) -> Holes:
+        """Return some neighbouring holes, the others filled."""
+        first, last = group[0], group[-1]
+        around = (self.before(first, fills), *self.around[first + 1 : last + 1])
+        around = (*around, self.behind(last, fills))
+        return replace(self, around=around, old=self.old[first : last + 1])
+
     def shape(self, number: int, fills: Sequence[str]) -> HoleShape:
         """Return one hole as the others leave it, `fills` being in them."""
         before, behind = self.before(number, fills), self.behind(number, fills)
-        return HoleShape(before, behind, self.old[number], self.single_line)
+        return HoleShape(before, behind, self.old[number], self.single_line, language=self.language)
 
 
 def _with_lf(texts: Sequence[str]) -> tuple[str, ...]:

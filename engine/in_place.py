@@ -5,7 +5,6 @@ Holes that see each other are masked together, on one canvas.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,20 +16,21 @@ from engine.canvas import Canvas
 from engine.config import EXACT, EffortConfig, Refresh
 from engine.context import Context
 from engine.control import Control
-from engine.denoise import denoise
+from engine.denoise import Guide, denoise
 from engine.family import InPlace
 from engine.frames import show_step
+from engine.guidance import SyntaxGuide
 from engine.holes import Holes
 from engine.in_place_denoiser import InPlaceDenoiser
+from engine.lengths import LENGTHS, calibrated
 from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
 
-# The lengths tried where the model cannot tell the hole's end.
-_LENGTHS = (2, 4, 8, 16, 32, 64, 128, 256)
-# Where it can, a canvas grows until there is one; so long are the first canvases of the tries.
+# Where the model can tell the hole's end, a canvas grows until there is one; so long are the first
+# canvases of the tries.
 _FIRST_LENGTHS = (32, 64, 16)
 # A score for every position and token: more than these (1 GiB) are not computed at once.
 _MAX_SCORES = 1 << 28
@@ -79,7 +79,7 @@ class InPlaceFiller:
         if self._end is not None:
             firsts = dict.fromkeys(min(length, max_tokens) for length in _FIRST_LENGTHS)
             return [(length,) * len(holes) for length in firsts]
-        tried = sorted({min(length, max_tokens) for length in _LENGTHS})
+        tried = sorted({min(length, max_tokens) for length in LENGTHS})
         orders: list[list[int]] = []
         for group in self._groups(holes, effort, max_tokens):
             around = self.around(holes, holes.old, group, effort, max_tokens)
@@ -90,7 +90,7 @@ class InPlaceFiller:
                 sureness = denoiser(self.blank([length] * len(group))).softmax(-1).amax(-1)
                 control.forward_calls += 1
                 means = [float(part.mean()) for part in sureness.split(length)]
-                scores.append([mean / _bias(length) for mean in means])
+                scores.append([calibrated(mean, length) for mean in means])
             for own in zip(*scores, strict=True):
                 ranked = sorted(zip(own, tried, strict=True), key=lambda pair: -pair[0])
                 orders.append([length for _, length in ranked])
@@ -126,8 +126,9 @@ class InPlaceFiller:
                 control.see(before, after, sum(map(len, around)), spans[number])
             denoiser = self.denoiser(around, effort.refresh)
             canvas = self.blank([lengths[number] for number in group])
+            guide = SyntaxGuide.of(self._tokenizer, holes.among(group, fills))
             parts = self._denoised(
-                denoiser, canvas, effort, max_tokens, control, [spans[n] for n in group]
+                denoiser, canvas, guide, effort, max_tokens, control, [spans[n] for n in group]
             )
             for number, (part, _) in zip(group, parts, strict=True):
                 fills[number] = self._tokenizer.decode(part.text_ids())
@@ -190,6 +191,7 @@ class InPlaceFiller:
         self,
         denoiser: InPlaceDenoiser,
         canvas: Canvas,
+        guide: Guide | None,
         effort: EffortConfig,
         max_tokens: int,
         control: Control,
@@ -204,7 +206,7 @@ class InPlaceFiller:
         sureness = torch.zeros(len(canvas))
         while True:
             control.check()
-            for step in denoise(denoiser, canvas, config):
+            for step in denoise(denoiser, canvas, config, guide):
                 control.forward_calls += 1
                 control.steps += 1
                 show_step(control, self._tokenizer, canvas, step, spans)
@@ -221,11 +223,3 @@ class InPlaceFiller:
         if self._end is None or part.has_end or len(part) >= max_tokens:
             return part
         return part.grown(min(2 * len(part), max_tokens))
-
-
-def _bias(length: int) -> float:
-    """Return how sure a model is of any hole of a length: short ones look likelier than they are.
-
-    CAL's own fit, on single lines of code with other models; not fitted to each of ours.
-    """
-    return math.exp(-1.77 * length) + 0.56 * math.exp(-0.06 * length) + 0.24

@@ -52,7 +52,7 @@ def load_editor(
         tokenizer,
         family,
         decoding or Decoding.VERIFIED,
-        context_mb=context_mb(),
+        PrefixCache(transformer, context_mb()),
     )
 
 
@@ -71,8 +71,7 @@ def editor_on(
     tokenizer: Tokenizer,
     family: Layout,
     decoding: Decoding = Decoding.VERIFIED,
-    *,
-    context_mb: int = DEFAULT_MB,
+    contexts: PrefixCache | None = None,
 ) -> Editor:
     """Return what edits with a loaded model; it keeps the contexts of its last requests.
 
@@ -81,7 +80,7 @@ def editor_on(
     """
     if decoding is Decoding.PARALLEL and not model.has_adapter:
         raise ConfigError("decoding is parallel, which needs an adapter: there is none")
-    contexts = PrefixCache(model, context_mb)
+    contexts = contexts or PrefixCache(model)
     filler = filler_of(model, tokenizer, family, decoding, contexts)
     if not isinstance(family, Family) or family.chat is None:
         return Editor(filler)

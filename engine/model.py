@@ -158,18 +158,17 @@ class Transformer:
         return self.run(x, places, mask, pasts, adapted)[:, 0]
 
     @torch.inference_mode()
-    def canvas(self, x: Tensor, cache: Cache, *, copies: int = 1) -> Tensor:
-        """Run `copies` canvases of equal length side by side, adapter on; hidden states (T, D).
+    def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:
+        """Run a canvas, or several of these lengths side by side, adapter on; hidden states (T, D).
 
         Each sees all of the cache and all of itself, none of the others.
         """
-        length = len(x) // copies
         mask = None
-        if copies > 1:
-            own = torch.arange(len(x), device=self.device) // length
+        if lengths:
+            own = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
             mask = F.pad(own[:, None] == own[None], (cache.length, 0), value=True)
-        positions = place_of(cache.length, length).repeat(copies)
-        return self._behind(cache, x, positions, mask, adapted=True)
+        positions = [place_of(cache.length, length) for length in lengths or [len(x)]]
+        return self._behind(cache, x, torch.cat(positions), mask, adapted=True)
 
     @torch.inference_mode()
     def in_blocks(self, ids: Tensor, cache: Cache, size: int) -> Tensor:

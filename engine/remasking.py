@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.canvas import Canvas
@@ -17,6 +18,20 @@ def first_block(masked: Tensor, length: int | None, offset: int = 0) -> Tensor:
         return masked
     block = (torch.arange(len(masked), device=masked.device) + offset) // length
     return masked & (block == block[masked][0])
+
+
+def first_line(block: Tensor, ends_line: Tensor) -> Tensor:
+    """Keep of the masked positions those up to the first that is to end a line. (L,) bool each.
+
+    Blocks as long as a line is, as in AdaBlock-dLLM, arXiv:2509.26432.
+    """
+    ends = block & ends_line
+    return block & (ends.cumsum(0) - ends.long() == 0)
+
+
+def widened(where: Tensor, margin: int) -> Tensor:
+    """Add the `margin` positions on each side of those `where` (L,) is true."""
+    return F.max_pool1d(where.float()[None], 2 * margin + 1, 1, margin)[0] > 0
 
 
 def surest(score: Tensor, masked: Tensor, count: int) -> Tensor:

@@ -39,3 +39,11 @@ class SpecialTokens:
         barred[mask] = True  # it may be a token that is text elsewhere
         barred[list(allowed)] = False
         return barred
+
+
+def ends_line(tokenizer: Tokenizer, vocab_size: int) -> Tensor:
+    """Return which tokens (V,) bool have a line end in them."""
+    ids = [i for i in tokenizer.ordinary() if i < vocab_size]
+    flags = torch.zeros(vocab_size, dtype=torch.bool)
+    flags[[i for i in ids if "\n" in tokenizer.decode([i])]] = True
+    return flags

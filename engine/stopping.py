@@ -34,6 +34,7 @@ class HoleShape:
     suffix: str
     old: str = ""
     single_line: bool = False
+    language: str = ""  # an LSP language id
     path: str = ""  # of the text; and what is known of other files
     excerpts: tuple[Excerpt, ...] = ()
     review: Review | None = field(default=None, compare=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
-from grammars.lines import LineIndex
+from grammars.lines import LineIndex, statements_around
 from grammars.python_source import MAX_CHARS, CompileFault, compile_fault
 from grammars.span import Span
 from grammars.syntax import SyntaxFault, tree_of
@@ -16,8 +15,6 @@ _MAX_LINES = 12
 _MAX_BLOCK_LINES = 40
 # What mends a syntax error adds or takes a token or two; what does more changes the code.
 _MAX_LINES_CHANGED = 3
-
-_TOP_LEVEL = re.compile(r"(?!(?:elif|else|except|finally)\b)[^\s#)\]}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,5 @@ def _whole_lines(lines: LineIndex, span: Span) -> Span:
 
 def _block(lines: LineIndex, span: Span) -> Span:
     """Return the lines from the margin to the margin around a span, or a piece of them."""
-    text, first, last = lines.text, lines.line_at(span.start), lines.line_at(span.end)
-    lowest = max(first - _MAX_BLOCK_LINES // 2, 0)
-    while first > lowest and not _TOP_LEVEL.match(text, lines.starts[first]):
-        first -= 1
-    highest = min(last + _MAX_BLOCK_LINES // 2, len(lines) - 1)
-    while last < highest and not _TOP_LEVEL.match(text, lines.starts[last + 1]):
-        last += 1
-    while last > first and not lines.content(last).of(text).strip():
-        last -= 1
-    return Span(lines.span(first).start, lines.content(last).end)
+    around = statements_around(lines, span, _MAX_BLOCK_LINES // 2)
+    return Span(around.start, around.start + len(around.of(lines.text).rstrip()))

@@ -14,6 +14,8 @@ from operator import add
 from grammars.span import Span
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+# At the margin, and no continuation of what stands above.
+_TOP_LEVEL = re.compile(r"(?!(?:elif|else|except|finally)\b)[^\s#)\]}]")
 
 
 class LineIndex:
@@ -59,6 +61,22 @@ def line_around(text: str, at: int) -> Span:
     end = _LINE_END.search(text, at)
     start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
     return Span(start, end.start() if end else len(text))
+
+
+def statements_around(lines: LineIndex, span: Span, most: int | None = None) -> Span:
+    """Return the lines from the margin to the margin around a span.
+
+    As indentation tells, in a text that may be broken; at most so many above and below.
+    """
+    text, first, last = lines.text, lines.line_at(span.start), lines.line_at(span.end)
+    lowest = 0 if most is None else max(first - most, 0)
+    while first > lowest and not _TOP_LEVEL.match(text, lines.starts[first]):
+        first -= 1
+    end = len(lines) - 1
+    highest = end if most is None else min(last + most, end)
+    while last < highest and not _TOP_LEVEL.match(text, lines.starts[last + 1]):
+        last += 1
+    return Span(lines.span(first).start, lines.span(last).end)
 
 
 def line_end(text: str) -> str:

@@ -9,8 +9,9 @@ FIXED_TOKENS = 64
 # From left to right: the frozen base, which is the autoregressive floor, and with the adapter, a
 # token a pass or drafts of the context checked in one.
 CAUSAL = ("base", "sequential", "verified")
-# A canvas denoised: of a length that is found, of FIXED_TOKENS, of the true length.
-DENOISED = ("fixed", "oracle")
+# A canvas denoised: of a length found by growing; of FIXED_TOKENS, of the length that looks best at
+# first sight, of the true length.
+DENOISED = ("fixed", "probed", "oracle")
 MODES = (*CAUSAL, "parallel", *DENOISED)
 HALVES = ("dev", "held")  # of edit tasks: those to tune on, and those to be judged by
 REWRITE = "rewrite"  # what edit tasks are done by

@@ -15,6 +15,7 @@ from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
 from engine.fill import CANVAS_BUCKETS, Filler
 from engine.fillers import filler_of
+from engine.lengths import LENGTHS
 from engine.loading import editor_on
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
@@ -51,6 +52,7 @@ class Predictors:
     model: Transformer
     tokenizer: Tokenizer
     family: Layout
+    contexts: PrefixCache
     effort: Effort
     seed: int
     deadline_s: float
@@ -102,7 +104,7 @@ class Predictors:
             if self.raw:
                 text, offered = self._first_rewrite(request, control), True
             else:
-                editor = editor_on(self.model, self.tokenizer, self.family, context_mb=0)
+                editor = editor_on(self.model, self.tokenizer, self.family, contexts=self.contexts)
                 best = editor.edit(request, control).best
                 text, offered = best.replacements[0].text, best.verdict.ok
         except DeadlineExceeded:
@@ -117,7 +119,7 @@ class Predictors:
         shape = HoleShape(
             request.text[: span.start], request.text[span.end :], span.of(request.text)
         )
-        rewriter = Rewriter(self.model, self.tokenizer, self.family, self._nothing_kept)
+        rewriter = Rewriter(self.model, self.tokenizer, self.family, self.contexts)
         effort = EFFORTS[self.effort]
         assert request.instruction
         tries = rewriter.tries(
@@ -134,14 +136,9 @@ class Predictors:
             return len(self.tokenizer.encode(text.removesuffix("\n") + "\n"))
         return len(self.tokenizer.encode(text)) + 1
 
-    @property
-    def _nothing_kept(self) -> PrefixCache:
-        return PrefixCache(self.model, 0)
-
     def _edited(self, decoding: Decoding) -> Predictor:
         """As users get it: through the editor, with its gate and its further tries."""
-        # Every case cold: its cost must not depend on the one before it.
-        editor = editor_on(self.model, self.tokenizer, self.family, decoding, context_mb=0)
+        editor = editor_on(self.model, self.tokenizer, self.family, decoding, self.contexts)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             request = EditRequest(
@@ -159,7 +156,7 @@ class Predictors:
         return fill
 
     def _first_draft(self, decoding: Decoding) -> Predictor:
-        filler = filler_of(self.model, self.tokenizer, self.family, decoding, self._nothing_kept)
+        filler = filler_of(self.model, self.tokenizer, self.family, decoding, self.contexts)
         effort = EFFORTS[self.effort]
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
@@ -171,17 +168,17 @@ class Predictors:
     def _on_canvas(self, mode: str) -> Predictor:
         """Denoise one canvas whose length is given: the same for all, or the true one."""
         assert isinstance(self.family, Family), "no other has an adapter"
-        filler = Filler(
-            self.model, self.tokenizer, self.family, Decoding.PARALLEL, self._nothing_kept
-        )
+        filler = Filler(self.model, self.tokenizer, self.family, Decoding.PARALLEL, self.contexts)
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
-            length = FIXED_TOKENS
+            lengths = [FIXED_TOKENS]
             if mode == "oracle":
                 true = len(self.tokenizer.encode(case.truth)) + 1
-                length = min(true, CANVAS_BUCKETS[-1])
+                lengths = [min(true, CANVAS_BUCKETS[-1])]
+            elif mode == "probed":
+                lengths = LENGTHS
             effort = EFFORTS[self.effort]
-            return filler.on_canvas(_shape(case), effort, length, control).text, True
+            return filler.on_canvas(_shape(case), effort, lengths, control).text, True
 
         return fill
 
@@ -198,4 +195,4 @@ def _made(text: str, offered: bool, tokens: int, control: Control, seconds: floa
 
 
 def _shape(case: Case) -> HoleShape:
-    return HoleShape(case.prefix, case.suffix, "", case.single_line)
+    return HoleShape(case.prefix, case.suffix, "", case.single_line, case.language)

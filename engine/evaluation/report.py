@@ -28,8 +28,8 @@ Brackets: 95 %, bootstrap over tasks, {RESAMPLES:,} draws; where all cases agree
 no width. A refused fill is no pass and no exact match. Tokens are the text's and its end, calls
 those of decoding; calls that read the context are behind the plus. Modes: base is the frozen base,
 one token a call; sequential the same with the adapter; parallel denoises a canvas whose length it
-finds; fixed has {{fixed}} tokens, oracle the true length. Fixed and oracle are first drafts,
-without gate or second try."""
+finds by growing; fixed has {{fixed}} tokens, probed the length whose blank canvas looks best,
+oracle the true length. Those three are first drafts, without gate or second try."""
 _EDIT_COLUMNS = (
     "edit tasks",
     "n",

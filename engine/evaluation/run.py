@@ -57,6 +57,7 @@ def evaluate(args: Namespace) -> str:
     # Torch: what is refused above is refused at once.
     from engine.evaluation.predictors import Predictors
     from engine.loading import load_model, shipped_adapter
+    from engine.prefix_cache import PrefixCache
 
     adapter = _adapter(args.adapter) if args.adapter else shipped_adapter(local)
     modes = args.mode or (MODES if adapter else CAUSAL[:1])
@@ -84,6 +85,7 @@ def evaluate(args: Namespace) -> str:
             model,
             tokenizer,
             local.entry.family,
+            PrefixCache(model, 0),  # every case cold: it must not depend on the one before it
             Effort(args.effort),
             args.seed,
             deadline_s,

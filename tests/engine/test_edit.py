@@ -12,6 +12,7 @@ from engine.control import Control
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
 from engine.loading import editor_on
+from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
@@ -25,7 +26,7 @@ LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))
 def editor():
     """One that meets every request as its first."""
     model = tiny.transformer(tiny.reference())
-    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, context_mb=0)
+    return editor_on(model, tiny.tokenizer(), tiny.FAMILY, contexts=PrefixCache(model, 0))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from engine.evaluation.cases import Case
 from engine.evaluation.edits import EditTask
 from engine.evaluation.modes import MODES
 from engine.evaluation.predictors import Predictors
+from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort
 from grammars.span import Span
 
@@ -20,7 +21,10 @@ def predictors(tmp_path):
         if adapted:
             tensors = tiny.adapter_tensors(model.config)
             load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
-        return Predictors(model, tiny.tokenizer(), tiny.FAMILY, Effort.QUICK, 0, 60.0, raw)
+        contexts = PrefixCache(model, 0)
+        return Predictors(
+            model, tiny.tokenizer(), tiny.FAMILY, contexts, Effort.QUICK, 0, 60.0, raw
+        )
 
     return make
 
@@ -75,7 +79,7 @@ def test_the_oracle_canvas_has_the_true_length(predictors, monkeypatch):
 
 def test_without_an_adapter_there_is_no_canvas(predictors):
     plain = predictors(adapted=False)
-    for mode in ("parallel", "fixed", "oracle"):
+    for mode in ("parallel", "fixed", "probed", "oracle"):
         with pytest.raises(ConfigError, match="needs an adapter"):
             plain.of(mode)
     assert plain.predict("base", case()).steps >= 1
