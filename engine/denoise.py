@@ -60,8 +60,10 @@ def denoise(
     credit = Credit(config.credit) if config.credit else None
     for _ in range(config.max_steps):
         logits = denoiser(canvas)
-        for place, token in wrong:
-            logits[place, token] = -torch.inf
+        if wrong:
+            logits = logits.clone()  # what a model answers in inference mode is not ours to change
+            for place, token in wrong:
+                logits[place, token] = -torch.inf
         logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
         was_done = canvas.is_done

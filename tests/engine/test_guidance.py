@@ -97,7 +97,8 @@ class Rows:
 
     def __call__(self, canvas):
         self.passes += 1
-        return self.rows.clone()
+        with torch.inference_mode():
+            return self.rows.clone()
 
 
 def steps(denoiser, guide, **options):
