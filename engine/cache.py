@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.config import ModelConfig
+from engine.past import Past
 
 
 class Cache:
@@ -50,7 +51,7 @@ class Cache:
         self.length += num_tokens
 
 
-class LayerCache:
+class LayerCache(Past):
     """One layer's keys and values; a pass goes behind the first `length`."""
 
     def __init__(self, store: Tensor, length: int) -> None:
@@ -67,7 +68,7 @@ class LayerCache:
         return self._store[0, :, :, :end], self._store[1, :, :, :end]
 
 
-class OneByOne:
+class OneByOne(Past):
     """One layer's keys and values for T tokens in a row, run side by side as T sequences of one.
 
     Each reads the whole horizon, and the mask hides what comes after it. So the shape of what a

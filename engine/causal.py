@@ -75,6 +75,69 @@ def passing_over(tokens: Collection[int], pick: Pick) -> Pick:
     return first
 
 
+class Strand:
+    """A text that is being decoded behind its cache, between two passes."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        prompt: Sequence[int],
+        draft: Draft,
+        pick: Pick = greedy,
+        emitted: Sequence[int] = (),
+    ) -> None:
+        """Begin with `prompt`; `emitted` are the tokens the draft is to know of already."""
+        self.cache = cache
+        self._draft, self._pick = draft, pick
+        self._emitted, self._pending = list(emitted), list(prompt)
+        self._guess: list[int] = []
+
+    def next_run(self) -> list[int]:
+        """Return the tokens to run now: those that no pass has seen, and a draft; [] if no room."""
+        room = self.cache.capacity - self.cache.length - len(self._pending)
+        if room < 0:
+            return []
+        self._guess = self._draft.propose(self._emitted)[:room]
+        return self._pending + self._guess
+
+    @property
+    def num_rows(self) -> int:
+        """How many of the last states of a run are to be read."""
+        return len(self._guess) + 1
+
+    def take(self, logits: Tensor) -> CausalStep:
+        """Take what a run led to, logits (num_rows, V), as far as draft and model agree."""
+        chosen = self._pick(logits)
+        tokens = chosen.tolist()
+        agreed = 0
+        while agreed < len(self._guess) and self._guess[agreed] == tokens[agreed]:
+            agreed += 1
+        self.cache.keep(len(self._pending) + agreed)
+        tokens = tokens[: agreed + 1]
+        logprobs = logits[: agreed + 1].log_softmax(-1)
+        scores = logprobs.gather(1, chosen[: agreed + 1, None])[:, 0].tolist()
+        self._emitted += tokens
+        self._pending = tokens[-1:]
+        return CausalStep(tokens, scores)
+
+
+def advance(
+    model: Transformer, strands: Sequence[Strand], *, adapted: bool = False
+) -> list[CausalStep | None]:
+    """Run one pass for all strands and return each one's step, None where its cache is full."""
+    steps: list[CausalStep | None] = [None] * len(strands)
+    runs = {i: run for i, strand in enumerate(strands) if (run := strand.next_run())}
+    if runs:
+        hidden = model.decode_each(
+            [(run, strands[i].cache) for i, run in runs.items()], adapted=adapted
+        )
+        counts = [strands[i].num_rows for i in runs]
+        rows = torch.cat([h[-count:] for h, count in zip(hidden, counts, strict=True)])
+        for i, logits in zip(runs, model.logits(rows).split(counts), strict=True):
+            steps[i] = strands[i].take(logits)
+    return steps
+
+
 def decode(
     model: Transformer,
     cache: Cache,
@@ -83,26 +146,11 @@ def decode(
     *,
     adapted: bool = False,
     pick: Pick = greedy,
-    emitted: Sequence[int] = (),
 ) -> Iterator[CausalStep]:
     """Yield the tokens that follow cache and `prompt`, a step a forward pass, until it is closed.
 
-    `emitted` are those the draft is to know of already. Ends by itself when the cache is full.
+    Ends by itself when the cache is full.
     """
-    emitted, pending = list(emitted), list(prompt)
-    while (room := cache.capacity - cache.length - len(pending)) >= 0:
-        guess = draft.propose(emitted)[:room]
-        hidden = model.decode(pending + guess, cache, adapted=adapted)
-        logits = model.logits(hidden[len(pending) - 1 :])  # (len(guess) + 1, V)
-        chosen = pick(logits)
-        tokens = chosen.tolist()
-        agreed = 0
-        while agreed < len(guess) and guess[agreed] == tokens[agreed]:
-            agreed += 1
-        cache.keep(len(pending) + agreed)
-        tokens = tokens[: agreed + 1]
-        logprobs = logits[: agreed + 1].log_softmax(-1)
-        scores = logprobs.gather(1, chosen[: agreed + 1, None])[:, 0].tolist()
-        emitted += tokens
-        pending = tokens[-1:]
-        yield CausalStep(tokens, scores)
+    strand = Strand(cache, prompt, draft, pick)
+    while (step := advance(model, [strand], adapted=adapted)[0]) is not None:
+        yield step

@@ -169,7 +169,7 @@ class Editor:
         if request.instruction is None:
             shape = replace(shape, review=_reviewer(request, span, made, shape))
         found: dict[str, _Judged] = {}
-        tries = self._tries(request, shape, effort, control)
+        tries = self._tries(request, shape, effort, control, wanted)
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
                 for judged in self._judge(request, span, made, shape, draft):
@@ -185,7 +185,12 @@ class Editor:
         return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
 
     def _tries(
-        self, request: EditRequest, shape: HoleShape, effort: EffortConfig, control: Control
+        self,
+        request: EditRequest,
+        shape: HoleShape,
+        effort: EffortConfig,
+        control: Control,
+        wanted: int,
     ) -> Iterator[Draft]:
         if request.instruction is not None and shape.old.strip():
             if self._rewriter is None:
@@ -193,7 +198,7 @@ class Editor:
             language, instruction = request.language, request.instruction
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill
-        return self._filler.tries(shape, effort, max_tokens, request.seed, control)
+        return self._filler.tries(shape, effort, max_tokens, request.seed, control, wanted)
 
     def _judge(
         self,

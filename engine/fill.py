@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -12,8 +11,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.causal import CausalStep, NoDraft, Pick, decode, greedy, passing_over, sampler
-from engine.causal import Draft as TokenDraft
+from engine.causal import NoDraft, advance, greedy, sampler
 from engine.config import Decoding, EffortConfig
 from engine.context import Context, repository
 from engine.control import Control
@@ -26,16 +24,15 @@ from engine.holes import Holes
 from engine.lengths import calibrated
 from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
-from engine.protocol import Frame, FrameToken, TokenState
 from engine.scoring import confidence
 from engine.special import ends_line
-from engine.stopping import HoleShape, whole_lines
+from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
+from engine.writing import Pen, Writing
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
 _TEMPERATURE = 0.6
-_MAX_REVIEWS = 4  # of a draft
 
 
 class FimDenoiser:
@@ -83,14 +80,21 @@ class Filler:
         self._decoding, self._contexts = decoding, contexts
         self._sentinel = tokenizer.special(family.fim.middle)
         self._void = tokenizer.special(family.void)
-        self._ends = {tokenizer.special(name) for name in family.ends}
+        self._ends = frozenset(tokenizer.special(name) for name in family.ends)
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
         """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
 
-        With an adapter the frozen base gives the second draft: the two seldom fail together.
+        The first `wanted` are written side by side, all but one of them samples. With an adapter
+        the frozen base gives the next draft: the two seldom fail together.
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
@@ -102,27 +106,40 @@ class Filler:
         control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
         cache = self._contexts.encoded(context, needed, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
+        pen = Pen(self._tokenizer, shape, self._sentinel, self._ends, max_tokens, control)
 
-        def sequential(adapted: bool, pick: Pick, how: str) -> Draft:
-            control.begin_draft(f"{how}, {'with the adapter' if adapted else 'by the base alone'}")
-            cache.length = len(context)
-            draft = NoDraft()
-            # A draft shifts which random number meets which token: samples keep to their seed.
-            if pick is greedy and self._decoding is Decoding.VERIFIED:
-                draft = ContextDraft(before, after)
-            return self._sequential(cache, shape, max_tokens, draft, adapted, pick, control)
+        def writing(by: str, number: int | None = None, *, beside: bool = False) -> Writing:
+            """Begin the greedy draft, or the sample of a number; `beside` others that are open."""
+            own = cache
+            if beside:
+                own = self._model.new_cache(cache.capacity)
+                own.copy(cache, len(context))
+                own.horizon = cache.horizon
+            own.length = len(context)
+            if number is not None:
+                # Not drafted: that would shift which random number meets which token.
+                pick = sampler(_TEMPERATURE, number)
+                return Writing(pen, f"drawn with seed {number}, {by}", own, NoDraft(), pick)
+            verified = self._decoding is Decoding.VERIFIED
+            draft = ContextDraft(before, after) if verified else NoDraft()
+            return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
 
+        by = "with the adapter" if adapted else "by the base alone"
+        numbers = itertools.count(seed)
         if self._decoding is Decoding.PARALLEL:
             limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
             start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
             control.begin_draft("the likeliest tokens, in parallel")
             yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
-            yield sequential(adapted, greedy, "the likeliest tokens")
+            writings = [writing(by)]
+            for number in itertools.islice(numbers, wanted - 1):
+                writings.append(writing(by, number, beside=True))
+            yield from self._written(writings, adapted, control)
         if adapted:
-            yield sequential(False, greedy, "the likeliest tokens")
-        for number in itertools.count(seed):
-            yield sequential(adapted, sampler(_TEMPERATURE, number), f"drawn with seed {number}")
+            yield from self._written([writing("by the base alone")], False, control)
+        for number in numbers:
+            yield from self._written([writing(by, number)], adapted, control)
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(
@@ -159,88 +176,29 @@ class Filler:
             control.steps += 1
         return self._denoised(cache, shape, effort, length, length, control)
 
-    def _sequential(
-        self,
-        cache: Cache,
-        shape: HoleShape,
-        max_tokens: int,
-        draft: TokenDraft,
-        adapted: bool,
-        pick: Pick,
-        control: Control,
-    ) -> Draft:
-        """Decode from left to right; the adapter knows better where the hole ends.
+    def _written(
+        self, writings: Sequence[Writing], adapted: bool, control: Control
+    ) -> Iterator[Draft]:
+        """Write drafts side by side, one pass for all of them; yield each when its turn comes.
 
-        A text that has come to an end is reviewed, and what the review takes back, if only the end
-        itself, is decoded again without the token it began with.
+        With an adapter the model knows better where the hole ends.
         """
-        written, start = _Written(), cache.length
-        refused: dict[int, set[int]] = {}  # by place: what was taken back there
-        reviews = 0
-        while True:
-            place = len(written.ids)
-            cache.length = start + place
-            steps = decode(
-                self._model,
-                cache,
-                [written.ids[-1] if place else self._sentinel],
-                draft,
-                adapted=adapted,
-                pick=passing_over(refused.get(place, ()), pick),
-                emitted=written.ids,
-            )
-            text = self._until_an_end(steps, shape, max_tokens, written, control)
-            at = None
-            if text is not None and shape.review and reviews < _MAX_REVIEWS:
-                at = shape.review(text)
-            if at is None:
-                if text is None:
-                    text = whole_lines(self._tokenizer.decode(written.ids))
-                return draft_of(shape, text, written.scores, control)
-            place = self._place_of(written.ids, at)
-            first = written.ids[place]
-            again = refused.setdefault(place, set())
-            again |= self._ends if first in self._ends else {first}
-            written.cut(place)
-            reviews += 1
-
-    def _until_an_end(
-        self,
-        steps: Iterator[CausalStep],
-        shape: HoleShape,
-        max_tokens: int,
-        written: _Written,
-        control: Control,
-    ) -> str | None:
-        """Write tokens until the hole ends and return its text; None if it does not."""
-        control.check()
-        for step in steps:
-            control.forward_calls += 1
-            control.steps += 1
-            # Token by token, as if each had taken a pass: a draft must not change where it ends.
-            for token, score in zip(step.tokens, step.logprobs, strict=True):
-                written.add(token, score)
-                if token in self._ends:
-                    self._show(control, written)
-                    return self._tokenizer.decode(written.ids[:-1])
-                end = shape.end(self._tokenizer.decode(written.ids))
-                if end is not None:
-                    self._show(control, written)
-                    return end
-                if len(written.ids) >= max_tokens:
-                    break
-            self._show(control, written)
-            if len(written.ids) >= max_tokens:
-                break
-            control.check()
-        return None
-
-    def _place_of(self, ids: Sequence[int], at: int) -> int:
-        """Return the token that holds character `at` of a text, or follows it."""
-        place = 0
-        while place + 1 < len(ids) and len(self._tokenizer.decode(ids[: place + 1])) <= at:
-            place += 1
-        return place
+        done: dict[int, Draft] = {}
+        for turn in range(len(writings)):
+            if turn:  # what came about beside the others
+                writings[turn].show()
+            while turn not in done:
+                control.check()
+                left = [i for i in range(len(writings)) if i not in done]
+                steps = advance(self._model, [writings[i].strand for i in left], adapted=adapted)
+                if any(steps):
+                    control.forward_calls += 1
+                    control.steps += 1
+                for i, step in zip(left, steps, strict=True):
+                    if draft := writings[i].take(step):
+                        done[i] = draft
+                writings[turn].show()
+            yield done[turn]
 
     def _denoised(
         self,
@@ -273,37 +231,9 @@ class Filler:
         assert step is not None
         ids = canvas.text_ids()[: limit - 1]  # the last place is the end's, found or not
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
-        return draft_of(shape, self._tokenizer.decode(ids), scores, control)
+        text = self._tokenizer.decode(ids)
+        return draft_of(shape, text, scores, control.draft, control.how)
 
     @cached_property
     def _ends_line(self) -> Tensor:
         return ends_line(self._tokenizer, self._model.config.vocab_size)
-
-    def _show(self, control: Control, written: _Written) -> None:
-        if control.on_frame:
-            sureness = torch.tensor(written.scores).exp().tolist()
-            tokens = tuple(
-                FrameToken(self._tokenizer.decode([token]), written.state(place), p)
-                for place, (token, p) in enumerate(zip(written.ids, sureness, strict=True))
-            )
-            control.on_frame(Frame(control.span, control.steps, tokens, control.draft))
-
-
-@dataclass(slots=True)
-class _Written:
-    """The tokens of a draft so far, and where they are others than they were once."""
-
-    ids: list[int] = field(default_factory=list[int])
-    scores: list[float] = field(default_factory=list[float])
-    revised: set[int] = field(default_factory=set[int])
-
-    def add(self, token: int, score: float) -> None:
-        self.ids.append(token)
-        self.scores.append(score)
-
-    def cut(self, place: int) -> None:
-        del self.ids[place:], self.scores[place:]
-        self.revised.add(place)
-
-    def state(self, place: int) -> TokenState:
-        return TokenState.REVISED if place in self.revised else TokenState.COMMITTED

@@ -80,7 +80,13 @@ class BlockFiller:
             self._middle = special.id(family.prompt.middle)
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
         """Yield a draft of the hole. `seed` changes nothing.
 
@@ -105,7 +111,7 @@ class BlockFiller:
             is_done = end < len(found) or shape.end(self._tokenizer.decode(ids)) is not None
             if is_done:
                 break
-        yield draft_of(shape, self._tokenizer.decode(ids), scores, control)
+        yield draft_of(shape, self._tokenizer.decode(ids), scores, control.draft, control.how)
 
     def blocks(
         self, prompt: list[int], max_tokens: int, config: DenoiseConfig, control: Control

@@ -52,7 +52,13 @@ class InPlaceFiller:
         self._barred = special.barred(self.mask, *(() if self._end is None else (self._end,)))
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
         """Yield drafts of a single hole: the likeliest length first, then the others.
 
@@ -136,7 +142,7 @@ class InPlaceFiller:
                 shape, text = holes.shape(number, fills), fills[number]
                 count = len(part.text_ids()) + part.has_end
                 scores = sureness[:count].clamp_min(1e-9).log().tolist()
-                drafts.append(draft_of(shape, text, scores, control))
+                drafts.append(draft_of(shape, text, scores, control.draft, control.how))
                 fills[number] = drafts[-1].text
         return drafts
 

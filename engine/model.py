@@ -8,7 +8,6 @@ pass, kept apart by the mask.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from engine.cache import Cache
 from engine.linear import Linear, LowRank
 from engine.mlp import mlp_of
 from engine.norm import norm_of, rms_norm
+from engine.past import NoPast, Past, SideBySide
 from engine.weights import Weights
 
 
@@ -28,22 +28,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """
     a, b, rest = x.split((cos.shape[-1], cos.shape[-1], x.shape[-1] - 2 * cos.shape[-1]), -1)
     return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
-
-
-class Past(Protocol):
-    """What one layer has seen before a pass."""
-
-    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Take the pass's own (B, G, T, head_dim); return earlier and own ones (B, G, N, ·)."""
-        ...
-
-
-class NoPast:
-    """A pass that sees itself alone, and of which nothing is kept."""
-
-    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what it gets."""
-        return key, value
 
 
 class Layer:
@@ -87,12 +71,11 @@ class Layer:
             qk = rotate(qk, cos, sin)
         q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
         v = h[:, :, c.num_heads + c.num_kv_heads :]
-        keys, values = past.extend(k.transpose(1, 2), v.transpose(1, 2))  # (B, G, N, ·)
         # The query heads that share a key head are laid along the query axis: no key is repeated.
         group = c.num_heads // c.num_kv_heads
         q = q.view(batch, num_tokens, c.num_kv_heads, group, c.head_dim).permute(0, 2, 3, 1, 4)
         q = q.reshape(batch, c.num_kv_heads, group * num_tokens, c.head_dim)
-        a = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+        a = past.attend(q, k.transpose(1, 2), v.transpose(1, 2), mask)
         a = a.view(batch, c.num_kv_heads, group, num_tokens, c.head_dim).permute(0, 3, 1, 2, 4)
         x = x + self.out(a.reshape(batch, num_tokens, -1), adapted)
         return x + self.mlp(self.norm2(x), adapted)
@@ -150,12 +133,26 @@ class Transformer:
         Unlike with `encode`, a token's result is the same to the bit alone and in company, so that
         a drafted run ends in the text that one token a pass would have given.
         """
-        places = place_of(cache.length, len(ids))[:, None]  # (T, 1): T sequences of one token
-        mask = torch.arange(cache.horizon) <= places
-        pasts = [cache.one_by_one(i) for i in range(len(self.layers))]
-        x = self.embed(torch.tensor(ids, device=self.device))[:, None]
+        return self.decode_each([(ids, cache)], adapted=adapted)[0]
+
+    @torch.inference_mode()
+    def decode_each(
+        self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
+    ) -> list[Tensor]:
+        """Decode runs behind different caches in one pass; hidden states (T, D) of each."""
+        counts = [len(ids) for ids, _ in runs]
+        horizons = [cache.horizon for _, cache in runs]
+        places = [place_of(cache.length, n) for n, (_, cache) in zip(counts, runs, strict=True)]
+        places = torch.cat(places)[:, None]  # (T, 1): T sequences of one token
+        mask = torch.arange(max(horizons)) <= places
+        pasts: list[Past] = []
+        for i in range(len(self.layers)):
+            own = [cache.one_by_one(i) for _, cache in runs]
+            pasts.append(own[0] if len(own) == 1 else SideBySide(own, counts, horizons))
+        ids = torch.tensor([token for run, _ in runs for token in run], device=self.device)
+        x = self.embed(ids)[:, None]
         mask = mask[:, None].to(self.device)
-        return self.run(x, places, mask, pasts, adapted)[:, 0]
+        return list(self.run(x, places, mask, pasts, adapted)[:, 0].split(counts))
 
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:

@@ -53,7 +53,13 @@ class RemoteFiller:
         self._remote = remote
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
         """Yield what the remote writes: first what it is surest of, then samples.
 

@@ -51,7 +51,13 @@ class ResizingFiller:
         self._close = [] if family.close is None else [special.id(family.close)]
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
         """Yield a draft for each number of masks to start with. `seed` changes nothing.
 
@@ -80,7 +86,7 @@ class ResizingFiller:
                 control.check()
             assert step is not None
             scores = step.sureness.clamp_min(1e-9).log().tolist()
-            yield draft_of(shape, decode(canvas.text_ids()), scores, control)
+            yield draft_of(shape, decode(canvas.text_ids()), scores, control.draft, control.how)
 
     def denoiser(
         self, around: Sequence[Sequence[int]], refresh: Refresh = EXACT

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.model import Past, Transformer
+from engine.model import Transformer
+from engine.past import Past
 
 
 class TextCache:
@@ -34,7 +35,7 @@ class TextCache:
         self._store = torch.stack([self._model.turned(keys, by), values], 1)
 
 
-class _Places:
+class _Places(Past):
     """One layer's keys and values, some of which a pass puts in their places."""
 
     def __init__(self, store: Tensor, places: Tensor) -> None:

@@ -23,7 +23,7 @@ class Draft:
     how: str = ""
 
 
-def draft_of(shape: HoleShape, text: str, scores: Sequence[float], control: Control) -> Draft:
+def draft_of(shape: HoleShape, text: str, scores: Sequence[float], number: int, how: str) -> Draft:
     """Make a draft of the text of a try, cut where the hole ends.
 
     `scores` are the log-probabilities (one a token) it was decoded with.
@@ -31,16 +31,22 @@ def draft_of(shape: HoleShape, text: str, scores: Sequence[float], control: Cont
     end = shape.end(text)
     text = shape.fit(text if end is None else end)
     mean = sum(scores) / max(1, len(scores))
-    return Draft(text, len(scores), mean, control.draft, control.how)
+    return Draft(text, len(scores), mean, number, how)
 
 
 class FillsHoles(Protocol):
     """A model with its way of filling; one request at a time."""
 
     def tries(
-        self, shape: HoleShape, effort: EffortConfig, max_tokens: int, seed: int, control: Control
+        self,
+        shape: HoleShape,
+        effort: EffortConfig,
+        max_tokens: int,
+        seed: int,
+        control: Control,
+        wanted: int = 1,
     ) -> Iterator[Draft]:
-        """Yield drafts of the hole, the likeliest first."""
+        """Yield drafts of the hole, the likeliest first; `wanted` of them will surely be used."""
         ...
 
 

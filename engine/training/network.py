@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.model import Past, Transformer
+from engine.model import Transformer
+from engine.past import Past
 
 
 @dataclass(slots=True)
-class _Recording:
+class _Recording(Past):
     """Keeps a context's keys and values as a layer makes them."""
 
     key: Tensor | None = None
@@ -24,7 +25,7 @@ class _Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
+class _Fixed(Past):
     """A context that canvases are put behind without being kept."""
 
     key: Tensor

@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from engine.config import ModelConfig
-from engine.model import NoPast, Transformer
+from engine.model import Transformer
+from engine.past import NoPast
 from engine.weights import FloatWeights
 from tests.support import tiny, toy_language
 

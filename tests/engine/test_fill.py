@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -39,7 +40,9 @@ class ScriptedModel:
         self.adapted.append(adapted)
         return torch.zeros(len(ids), 1)
 
-    decode = encode
+    def decode_each(self, runs, *, adapted=False):
+        self.adapted.append(adapted)
+        return [torch.zeros(len(ids), 1) for ids, _ in runs]
 
     def canvas(self, x, cache):
         self.lengths.append(len(x))
@@ -223,3 +226,33 @@ def test_a_verified_fill_is_the_sequential_one_in_fewer_passes(reference, seed, 
     assert (other.text, other.tokens) == (one.text, one.tokens)
     assert other.score == pytest.approx(one.score, abs=1e-4)
     assert control.forward_calls <= sequential_control.forward_calls
+
+
+def drafts_of(filler, wanted, count):
+    control = Control()
+    shape = HoleShape(
+        "value = one\n" * 3, "value = two\n", review=lambda t: 3 if len(t) == 9 else None
+    )
+    tries = filler.tries(shape, EFFORTS[Effort.QUICK], 24, 5, control, wanted)
+    return [(d.text, d.tokens, d.score, d.how) for d in itertools.islice(tries, count)], control
+
+
+@pytest.mark.parametrize("decoding", [Decoding.SEQUENTIAL, Decoding.VERIFIED])
+def test_drafts_written_side_by_side_are_those_written_alone(reference, decoding):
+    model = tiny.transformer(reference(seed=1))
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, decoding, PrefixCache(model))
+    alone, one_by_one = drafts_of(filler, 1, 4)
+    beside, together = drafts_of(filler, 4, 4)
+    for one, other in zip(alone, beside, strict=True):
+        assert other == (*one[:2], pytest.approx(one[2], abs=1e-4), one[3])
+    assert together.forward_calls < one_by_one.forward_calls * 0.6
+
+
+def test_a_draft_that_is_finished_waits_for_nobody(reference):
+    """So the likeliest one is there if the time is up before the others are done."""
+    model = ScriptedModel(*sequential("a"))
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model))
+    control = Control()
+    tries = filler.tries(HoleShape("x = ", "\n"), EFFORTS[Effort.QUICK], 9, 0, control, 3)
+    assert next(tries).text == "a"
+    assert control.steps == 2

@@ -34,7 +34,8 @@ class Typist:
         self._tokens[cache.length :] = ids
         return torch.arange(cache.length, cache.length + len(ids))[:, None]
 
-    decode = encode
+    def decode_each(self, runs, *, adapted=False):
+        return [self.encode(ids, cache) for ids, cache in runs]
 
     def logits(self, hidden):
         logits = torch.zeros(len(hidden), len(VOCABULARY.tokens))

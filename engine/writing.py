@@ -1,0 +1,120 @@
+"""A draft while it is written from left to right, until it ends where its hole can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from engine.cache import Cache
+from engine.causal import CausalStep, Draft, Pick, Strand, passing_over
+from engine.control import Control
+from engine.protocol import Frame, FrameToken, TokenState
+from engine.stopping import HoleShape, whole_lines
+from engine.tokenizer import Tokenizer
+from engine.tries import Draft as Finished
+from engine.tries import draft_of
+
+MAX_REVIEWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What all drafts of a hole are written with."""
+
+    tokenizer: Tokenizer
+    shape: HoleShape
+    sentinel: int
+    ends: frozenset[int]
+    max_tokens: int
+    control: Control
+
+
+class Writing:
+    """The tokens of a draft so far, and what is to be decoded next.
+
+    A text that has come to an end is reviewed, and what the review takes back, if only the end
+    itself, is decoded again without the token it began with.
+    """
+
+    def __init__(self, pen: Pen, how: str, cache: Cache, draft: Draft, pick: Pick) -> None:
+        """Begin behind what the cache holds."""
+        pen.control.begin_draft(how)
+        self._pen, self._how, self._number = pen, how, pen.control.draft
+        self._cache, self._draft, self._pick = cache, draft, pick
+        self._start = cache.length
+        self._ids: list[int] = []
+        self._scores: list[float] = []
+        self._revised: set[int] = set()  # places where tokens are others than they were once
+        self._refused: dict[int, set[int]] = {}  # by place: what was taken back there
+        self._reviews = 0
+        self.strand = self._resumed()
+
+    def _resumed(self) -> Strand:
+        """Go on behind the tokens there are."""
+        place = len(self._ids)
+        self._cache.length = self._start + place
+        prompt = [self._ids[-1] if place else self._pen.sentinel]
+        pick = passing_over(self._refused.get(place, ()), self._pick)
+        return Strand(self._cache, prompt, self._draft, pick, self._ids)
+
+    def take(self, step: CausalStep | None) -> Finished | None:
+        """Write a step's tokens, None if there is no room; return the draft once it is finished."""
+        end = None
+        is_over = step is None
+        if step is not None:
+            # Token by token, as if each had taken a pass: a draft must not change where it ends.
+            for token, score in zip(step.tokens, step.logprobs, strict=True):
+                self._ids.append(token)
+                self._scores.append(score)
+                end = self._end()
+                is_over = end is not None or len(self._ids) >= self._pen.max_tokens
+                if is_over:
+                    break
+        return self._reviewed(end) if is_over else None
+
+    def show(self) -> None:
+        """Send the draft as it is to whoever watches the request."""
+        control = self._pen.control
+        if control.on_frame:
+            sureness = torch.tensor(self._scores).exp().tolist()
+            tokens = tuple(
+                FrameToken(self._pen.tokenizer.decode([token]), self._state(place), p)
+                for place, (token, p) in enumerate(zip(self._ids, sureness, strict=True))
+            )
+            control.on_frame(Frame(control.span, control.steps, tokens, self._number))
+
+    def _end(self) -> str | None:
+        """Return the text if the last token ends it."""
+        if self._ids[-1] in self._pen.ends:
+            return self._pen.tokenizer.decode(self._ids[:-1])
+        return self._pen.shape.end(self._pen.tokenizer.decode(self._ids))
+
+    def _reviewed(self, text: str | None) -> Finished | None:
+        """Take a text that ended, or None for one that was cut off, unless its review refuses."""
+        review, at = self._pen.shape.review, None
+        if text is not None and review and self._reviews < MAX_REVIEWS:
+            at = review(text)
+        if at is None:
+            if text is None:
+                text = whole_lines(self._pen.tokenizer.decode(self._ids))
+            return draft_of(self._pen.shape, text, self._scores, self._number, self._how)
+        place = self._place_of(at)
+        first, ends = self._ids[place], self._pen.ends
+        self._refused.setdefault(place, set()).update(ends if first in ends else {first})
+        del self._ids[place:], self._scores[place:]
+        self._revised.add(place)
+        self._reviews += 1
+        self.strand = self._resumed()
+        return None
+
+    def _place_of(self, at: int) -> int:
+        """Return the token that holds character `at` of the text, or follows it."""
+        ids, decode = self._ids, self._pen.tokenizer.decode
+        place = 0
+        while place + 1 < len(ids) and len(decode(ids[: place + 1])) <= at:
+            place += 1
+        return place
+
+    def _state(self, place: int) -> TokenState:
+        return TokenState.REVISED if place in self._revised else TokenState.COMMITTED
