@@ -176,7 +176,7 @@ class Predictors:
                 true = len(self.tokenizer.encode(case.truth)) + 1
                 lengths = [min(true, CANVAS_BUCKETS[-1])]
             elif mode == "probed":
-                lengths = LENGTHS
+                lengths = [length for length in LENGTHS if length <= FIXED_TOKENS]
             effort = EFFORTS[self.effort]
             return filler.on_canvas(_shape(case), effort, lengths, control).text, True
 
