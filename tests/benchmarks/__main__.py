@@ -24,6 +24,7 @@ from engine.errors import CheckpointError, EngineError
 from engine.family import Family
 from engine.loading import load_model, shipped_adapter
 from tests.benchmarks import answers, lengths, startup
+from tests.benchmarks.cases import fill_cases
 from tests.benchmarks.contenders import AbsentError, PeerProcess
 from tests.benchmarks.floor import Floor, measured_rates
 from tests.benchmarks.peer import PEERS
@@ -114,6 +115,7 @@ def about(options: Options) -> dict[str, object]:
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
         "python": platform.python_version(),
         "engines": {"Diffill": f"int8, torch {torch.__version__}"},
         "options": settings(options),
@@ -162,6 +164,7 @@ def heading(report: Report) -> str:
     """Return what stands above the table."""
     told = report.about
     lines = [f"{told['cores']} cores ({told['processor']}), {told['threads']} threads"]
+    lines[0] += f", load {told['load']:.1f} before it began"
     if "model" in told:
         lines[0] += (
             f"; memory {told['memory_bytes_s'] / 1e9:.1f} GB/s, int8 "
@@ -205,18 +208,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     if min(args.cases, args.runs) < 1:
         parser().error("--cases and --runs are at least 1")
+    try:
+        fill_cases(args.files, args.cases)  # before an hour is spent
+    except EngineError as error:
+        parser().error(str(error))
     os.environ["DIFFILL_PRECISION"] = "int8"  # what the floor is of
     options = Options(files=tuple(args.files), cases=args.cases, runs=args.runs)
     options = options.quick() if args.quick else options
     report = Report(about(options))
     suite = Suite(options, report, progress())
     peers = () if args.no_peers else tuple(PEERS)
-    asyncio.run(measure(suite, args.only, peers, args.model))
-    write(report, args.out)
-    print(file=sys.stderr)
-    print(heading(report), table(report.rows), sep="\n\n")
-    for sentence in report.absent:
-        print(f"\nNot measured: {sentence}")
+    try:
+        asyncio.run(measure(suite, args.only, peers, args.model))
+    finally:  # what was measured until a Ctrl-C is kept
+        write(report, args.out)
+        print(file=sys.stderr)
+        print(heading(report), table(report.rows), sep="\n\n")
+        for sentence in report.absent:
+            print(f"\nNot measured: {sentence}")
     return 0 if report.rows else 1
 
 
