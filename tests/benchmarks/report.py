@@ -156,8 +156,7 @@ def _draw_curves(axes: Any, part: str, rows: Sequence[Row]) -> None:
             floors = [1e3 * (row.floor_s or 0.0) for row in found]
             axes.plot(tokens, floors, label=f"floor{behind}", **look)
     ticks = sorted({int(row.what.split()[0]) for row in rows})
-    axes.set(xscale="log", xlabel=f"tokens of the {part}", ylabel="milliseconds", ylim=(0, None))
+    axes.set(xlabel=f"tokens of the {part}", ylabel="milliseconds", ylim=(0, None))
     axes.set_xticks(ticks, [str(t) for t in ticks])
-    axes.minorticks_off()
     axes.set_title(f"cost of a {part}")
     axes.legend(fontsize="small")
