@@ -34,6 +34,7 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.shared import Home, SharedEngine
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict
+from tests.benchmarks.samples import percentile
 
 IDENTITY = Identity("1", "pretended", "0")
 TOKEN = "benchmark"
@@ -171,14 +172,9 @@ def row(name: str, counts: list[Counter[str]], times: list[list[float]]) -> str:
     refusals, errors = (sum(count[what] for count in counts) for what in ("refusals", "errors"))
     return (
         f"| {name} | {len(counts)} | {sum(results):,} | {refusals} | {errors} "
-        f"| {statistics.median(spent):.0f} | {percentile(spent):.0f} "
+        f"| {statistics.median(spent):.0f} | {percentile(spent, 0.99):.0f} "
         f"| {min(results)} | {max(results)} |"
     )
-
-
-def percentile(values: list[float], share: float = 0.99) -> float:
-    """Return the value that `share` of all do not exceed."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 async def alone(folder: str) -> str:
@@ -196,7 +192,7 @@ async def alone(folder: str) -> str:
     await shared.close()
     await child.close()
     rows = [
-        f"| {name} | {statistics.median(spent):.1f} | {percentile(spent[10:]):.1f} |"
+        f"| {name} | {statistics.median(spent):.1f} | {percentile(spent[10:], 0.99):.1f} |"
         for name, spent in times.items()
     ]
     return "\n".join([f"| {LINES:,} lines over | p50 ms | p99 ms |", "|---|---|---|", *rows])

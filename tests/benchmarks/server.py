@@ -2,7 +2,7 @@
 
 Times are those a client sees over the pipe, with an engine that answers at once, on a file of 5,000
 lines that is edited before each request. The processor's time for each is the server's own, parsing
-in its threads included, and says what a busy machine hides. Memory and start are `diffill lsp`'s.
+in its threads included, and says what a busy machine hides. Memory is `diffill lsp`'s.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks.contenders import memory_mb
 from tests.support.lsp_text import position
 from tests.support.raw_client import ROOT, SUPPORT, raw_client
 
@@ -36,13 +37,6 @@ def a_file(language):
 def processor_s(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * TICK_S
-
-
-def memory_mb(pid, name="VmRSS"):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 class Typist:
@@ -126,15 +120,10 @@ async def overhead(count):
 
 
 async def at_rest():
-    began = time.perf_counter()
     async with raw_client(server=DIFFILL) as client:
         await client.initialize(CAPABILITIES, rootUri=ROOT.as_uri())
-        row(
-            "initialize, from the start of the process",
-            f"{(time.perf_counter() - began) * 1e3:.0f}",
-        )
         pid = client.process.pid
-        row("memory after initialize, MB", f"{memory_mb(pid):.0f}")
+        row("memory after initialize, MB", f"{memory_mb(pid, 'VmRSS'):.0f}")
         files = sorted(ROOT.glob("*/*.py"), key=lambda path: -path.stat().st_size)[:10]
         for path in files:
             uri = client.open(path.read_text("utf-8"), path.as_uri())
@@ -147,7 +136,7 @@ async def at_rest():
             params = {"command": "diffill.context", "arguments": [argument]}
             await client.call("workspace/executeCommand", params)
         lines = sum(path.read_text("utf-8").count("\n") for path in files)
-        row(f"memory with ten files open ({lines:,} lines), MB", f"{memory_mb(pid):.0f}")
+        row(f"memory with ten files open ({lines:,} lines), MB", f"{memory_mb(pid, 'VmRSS'):.0f}")
         loaded = Path(f"/proc/{pid}/maps").read_text()
         row("torch in the process", "yes" if "libtorch" in loaded else "no")
 
