@@ -43,18 +43,20 @@ from engine.serving.routes import Routes, client_of
 class Application:
     """The routes, and what they share: the scheduler, and who is connected."""
 
-    def __init__(self, identity: Identity, load: Load, unload_s: float | None = None) -> None:
+    def __init__(
+        self, identity: Identity, load: Load, unload_s: float | None = None, at_once: int = 1
+    ) -> None:
         """Start loading; it must be made where an event loop runs."""
         self.identity = identity
         self.wants_to_stop = asyncio.Event()
         self._started = time.monotonic()
         self._clients: dict[str, tuple[int, Mailbox]] = {}
         self._listeners: dict[Mailbox, Listener] = {}
-        self.scheduler = Scheduler(load, self._announce, unload_s)
+        self.scheduler = Scheduler(load, self._announce, unload_s, at_once)
         self._metrics = Metrics(
             {
                 "waiting": ("Requests that wait.", lambda: self.scheduler.num_waiting),
-                "running": ("Requests being worked on.", lambda: self.scheduler.is_running),
+                "running": ("Requests being worked on.", lambda: self.scheduler.num_running),
                 "clients": ("Diffill's own clients.", lambda: len(self._clients)),
                 "memory_bytes": ("Memory of the process.", memory_bytes),
             }
@@ -157,7 +159,7 @@ class Application:
                 "message": scheduler.state["message"],
                 "clients": [pid for pid, _ in self._clients.values()],
                 "ports": [listener.port for listener in self._listeners.values()],
-                "running": int(scheduler.is_running),
+                "running": scheduler.num_running,
                 "waiting": scheduler.num_waiting,
                 "done": scheduler.num_done,
                 "memory_bytes": memory_bytes(),

@@ -6,7 +6,7 @@ the model would have chosen one at a time (speculative decoding, arXiv:2211.1719
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.model import Transformer
 
 # Chooses a token id (T,) for each row of logits (T, V).
 Pick = Callable[[Tensor], Tensor]
@@ -119,38 +118,3 @@ class Strand:
         self._emitted += tokens
         self._pending = tokens[-1:]
         return CausalStep(tokens, scores)
-
-
-def advance(
-    model: Transformer, strands: Sequence[Strand], *, adapted: bool = False
-) -> list[CausalStep | None]:
-    """Run one pass for all strands and return each one's step, None where its cache is full."""
-    steps: list[CausalStep | None] = [None] * len(strands)
-    runs = {i: run for i, strand in enumerate(strands) if (run := strand.next_run())}
-    if runs:
-        hidden = model.decode_each(
-            [(run, strands[i].cache) for i, run in runs.items()], adapted=adapted
-        )
-        counts = [strands[i].num_rows for i in runs]
-        rows = torch.cat([h[-count:] for h, count in zip(hidden, counts, strict=True)])
-        for i, logits in zip(runs, model.logits(rows).split(counts), strict=True):
-            steps[i] = strands[i].take(logits)
-    return steps
-
-
-def decode(
-    model: Transformer,
-    cache: Cache,
-    prompt: Sequence[int],
-    draft: Draft,
-    *,
-    adapted: bool = False,
-    pick: Pick = greedy,
-) -> Iterator[CausalStep]:
-    """Yield the tokens that follow cache and `prompt`, a step a forward pass, until it is closed.
-
-    Ends by itself when the cache is full.
-    """
-    strand = Strand(cache, prompt, draft, pick)
-    while (step := advance(model, [strand], adapted=adapted)[0]) is not None:
-        yield step

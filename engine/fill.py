@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.causal import NoDraft, advance, greedy, sampler
+from engine.causal import NoDraft, greedy, sampler
 from engine.config import Decoding, EffortConfig
 from engine.context import Context, repository
 from engine.control import Control
@@ -23,6 +23,7 @@ from engine.guidance import SyntaxGuide
 from engine.holes import Holes
 from engine.lengths import calibrated
 from engine.model import Transformer
+from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from engine.scoring import confidence
 from engine.special import ends_line
@@ -66,7 +67,7 @@ class FimDenoiser:
 
 
 class Filler:
-    """Everything that filling needs from the model; one request at a time."""
+    """Everything that filling needs from the model; each request in a thread of its own."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Filler:
         contexts: PrefixCache,
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-        self._decoding, self._contexts = decoding, contexts
+        self._decoding, self._contexts, self._passes = decoding, contexts, Passes(model)
         self._sentinel = tokenizer.special(family.fim.middle)
         self._void = tokenizer.special(family.void)
         self._ends = frozenset(tokenizer.special(name) for name in family.ends)
@@ -184,21 +185,24 @@ class Filler:
         With an adapter the model knows better where the hole ends.
         """
         done: dict[int, Draft] = {}
-        for turn in range(len(writings)):
-            if turn:  # what came about beside the others
-                writings[turn].show()
-            while turn not in done:
-                control.check()
-                left = [i for i in range(len(writings)) if i not in done]
-                steps = advance(self._model, [writings[i].strand for i in left], adapted=adapted)
-                if any(steps):
-                    control.forward_calls += 1
-                    control.steps += 1
-                for i, step in zip(left, steps, strict=True):
-                    if draft := writings[i].take(step):
-                        done[i] = draft
-                writings[turn].show()
-            yield done[turn]
+        with self._passes.joined():
+            for turn in range(len(writings)):
+                if turn:  # what came about beside the others
+                    writings[turn].show()
+                while turn not in done:
+                    control.check()
+                    left = [i for i in range(len(writings)) if i not in done]
+                    steps = self._passes.advance(
+                        [writings[i].strand for i in left], adapted=adapted
+                    )
+                    if any(steps):
+                        control.forward_calls += 1
+                        control.steps += 1
+                    for i, step in zip(left, steps, strict=True):
+                        if draft := writings[i].take(step):
+                            done[i] = draft
+                    writings[turn].show()
+                yield done[turn]
 
     def _denoised(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from threading import Lock, get_ident
 
 from engine.cache import Cache
 from engine.control import Control
@@ -26,10 +27,11 @@ DEFAULT_MB = 256
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A cache whose first positions hold `ids`."""
+    """A cache whose first positions hold `ids`; `thread` asked for it and may still write to it."""
 
     ids: list[int]
     cache: Cache
+    thread: int
 
 
 class PrefixCache:
@@ -38,18 +40,21 @@ class PrefixCache:
     def __init__(self, model: Transformer, megabytes: int = DEFAULT_MB) -> None:
         self._model = model
         self._budget = megabytes << 20
+        self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
 
     def encoded(self, ids: Sequence[int], capacity: int, control: Control) -> Cache:
         """Return a cache that holds `ids` and has room for `capacity` tokens in all.
 
-        It is the caller's until the next call. What was encoded before a cancel is kept.
+        It is the calling thread's until its next call: others may copy what stands in front. What
+        was encoded before a cancel is kept.
 
         Raises:
             EngineError: Cancelled or DeadlineExceeded, by `control`.
         """
         wanted = list(ids)
-        cache = self._begun(wanted, capacity)
+        with self._lock:
+            cache = self._begun(wanted, capacity)
         try:
             while cache.length < len(wanted):
                 control.check()
@@ -58,7 +63,8 @@ class PrefixCache:
                 cache.keep(len(block))
                 control.forward_calls += 1
         finally:
-            self._keep(_Kept(wanted[: cache.length], cache))
+            with self._lock:
+                self._keep(_Kept(wanted[: cache.length], cache, get_ident()))
         cache.horizon = self._roomy(capacity)  # whatever room an earlier request left it
         return cache
 
@@ -70,8 +76,8 @@ class PrefixCache:
             return self._model.new_cache(self._roomy(capacity))
         usable = shared if nearest.ids == wanted else shared // BLOCK * BLOCK
         # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
-        # starts alike, stays.
-        is_older = 2 * shared >= len(nearest.ids)
+        # starts alike, stays, and so does one that another thread may be writing behind.
+        is_older = 2 * shared >= len(nearest.ids) and nearest.thread == get_ident()
         if is_older:
             self._kept.remove(nearest)
         if is_older and nearest.cache.capacity >= capacity:

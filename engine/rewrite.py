@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.causal import Pick, decode, greedy, sampler
+from engine.causal import Pick, Strand, greedy, sampler
 from engine.chat import conversation
 from engine.config import EffortConfig
 from engine.control import Control
@@ -23,6 +23,7 @@ from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
 from engine.model import Transformer
+from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
@@ -70,13 +71,13 @@ class _Answer:
 
 
 class Rewriter:
-    """Everything that rewriting needs from the model; one request at a time."""
+    """Everything that rewriting needs from the model; each request in a thread of its own."""
 
     def __init__(
         self, model: Transformer, tokenizer: Tokenizer, family: Family, contexts: PrefixCache
     ) -> None:
         self._model, self._tokenizer, self._family = model, tokenizer, family
-        self._contexts = contexts
+        self._contexts, self._passes = contexts, Passes(model)
         self._ends = {tokenizer.special(name) for name in family.ends}
 
     def tries(
@@ -118,7 +119,9 @@ class Rewriter:
         def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
-            return self._answer(cache, prompt, head, OldTextDraft(old_ids), pick, room, control)
+            draft = OldTextDraft(old_ids)
+            with self._passes.joined():
+                return self._answer(cache, prompt, head, draft, pick, room, control)
 
         def draft(made: _Answer) -> Draft:
             score = sum(made.scores) / max(1, len(made.scores))
@@ -158,9 +161,9 @@ class Rewriter:
         made = _Answer("", [], [], [])
         text = self._tokenizer.decode(head)
         after = _After(guess, head, room)
-        steps = decode(self._model, cache, [prompt[-1], *head], after, pick=watched)
+        strand = Strand(cache, [prompt[-1], *head], after, watched)
         control.check()
-        for step in steps:
+        for step in self._passes.decode(strand):
             control.forward_calls += 1
             control.steps += 1
             made.ids.extend(step.tokens)

@@ -1,4 +1,4 @@
-"""Whose turn it is: the waiting edits of all clients, and the one thread that owns the model.
+"""Whose turn it is: the waiting edits of all clients, and the threads that work on them.
 
 Typing goes before what was asked for, that before batches; among equals the client that was served
 longest ago. A newer request at a typist's cursor takes the place of the older one.
@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,14 +69,18 @@ class Job:
 
 
 class Scheduler:
-    """Runs the jobs of all clients, one at a time; every method may be called from any thread."""
+    """Runs the jobs of all clients, `at_once` at a time; any thread may call any method."""
 
-    def __init__(self, load: Load, announce: Send, unload_s: float | None = None) -> None:
+    def __init__(
+        self, load: Load, announce: Send, unload_s: float | None = None, at_once: int = 1
+    ) -> None:
         """Load at once; tell `announce` how far it is; unload after `unload_s` without a job."""
         self._load, self._announce, self._unload_s = load, announce, unload_s
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
-        self._running: Job | None = None
+        self._running: list[Job] = []
+        self._at_once = at_once
+        self._pool = ThreadPoolExecutor(at_once, "edit")
         self._closed = False
         self._numbers = itertools.count(1)
         self._served: dict[str, int] = {}  # the number of each client's last job that ran
@@ -94,9 +99,9 @@ class Scheduler:
         return len(self._waiting)
 
     @property
-    def is_running(self) -> bool:
-        """Whether a job is being worked on."""
-        return self._running is not None
+    def num_running(self) -> int:
+        """How many jobs are being worked on."""
+        return len(self._running)
 
     @property
     def is_alive(self) -> bool:
@@ -112,7 +117,7 @@ class Scheduler:
     @property
     def retry_after_s(self) -> float:
         """When a place in the queue may be free, by what jobs took so far."""
-        return max(1.0, self._job_s * len(self._waiting) / 2)
+        return max(1.0, self._job_s * len(self._waiting) / self._at_once / 2)
 
     def submit(self, job: Job) -> None:
         """Queue a job until it is released.
@@ -122,7 +127,7 @@ class Scheduler:
         """
         job.number = next(self._numbers)
         with self._changed:
-            for other in [*self._waiting, *([self._running] if self._running else [])]:
+            for other in [*self._waiting, *self._running]:
                 if job.replaces(other):
                     self._drop(other, Cancelled("a newer request took its place"))
             limit = MAX_WAITING // 2 if job.request.priority is Priority.BATCH else MAX_WAITING
@@ -143,7 +148,7 @@ class Scheduler:
         """
         with self._changed:
             job.released = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def cancel(self, job: Job) -> None:
         """Drop a job that waits, stop one that runs at its next step; one that is done stays."""
@@ -153,21 +158,23 @@ class Scheduler:
     def forget(self, client: str) -> None:
         """Drop what is left of a client that has gone."""
         with self._changed:
-            for job in [*self._waiting, *([self._running] if self._running else [])]:
+            for job in [*self._waiting, *self._running]:
                 if job.client == client:
                     self._drop(job, Cancelled("cancelled"))
             self._served.pop(client, None)
 
     def close(self) -> None:
-        """Drop everything and end the thread."""
+        """Drop everything and end the threads."""
         with self._changed:
             self._closed = True
             for job in self._waiting.copy():
                 self._drop(job, EngineUnavailable("the engine was stopped"))
-            if self._running:
-                self._running.control.cancel()
-            self._changed.notify()
+            for job in self._running:
+                job.control.cancel()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running, JOIN_S)
         self._worker.join(JOIN_S)
+        self._pool.shutdown(wait=False)
 
     def _drop(self, job: Job, reason: EngineError) -> None:
         job.control.cancel()
@@ -176,6 +183,9 @@ class Scheduler:
             job.send(error_message(reason))
 
     def _ready(self) -> list[Job]:
+        """Return the jobs that could begin now."""
+        if len(self._running) >= self._at_once:
+            return []
         return [job for job in self._waiting if job.released]
 
     def _turn(self, job: Job) -> tuple[int, int, int]:
@@ -186,12 +196,16 @@ class Scheduler:
         editor: Editor | EngineError | None = self._loaded()
         while not self._closed:
             with self._changed:
-                wait_s = None if editor is None else self._unload_s
-                if not self._changed.wait_for(lambda: self._ready() or self._closed, wait_s):
-                    editor = None
-                    gc.collect()
-                    self._set_state("unloaded", "the model is unloaded", None)
-                    continue
+                while not self._ready() and not self._closed:
+                    wait_s = None
+                    if editor and self._unload_s is not None and not self._running:
+                        wait_s = self._unload_s - self.idle_s
+                    if wait_s is not None and wait_s <= 0:
+                        editor = None
+                        gc.collect()
+                        self._set_state("unloaded", "the model is unloaded", None)
+                        continue
+                    self._changed.wait(wait_s)
                 if self._closed:
                     return
             if editor is None:
@@ -201,9 +215,9 @@ class Scheduler:
                     continue
                 job = min(ready, key=self._turn)
                 self._waiting.remove(job)
-                self._running = job
+                self._running.append(job)
                 self._served[job.client] = job.number
-            self._run(job, editor)
+            self._pool.submit(self._run, job, editor)
             if isinstance(editor, EngineError):
                 editor = None  # the next request tries again
 
@@ -223,10 +237,11 @@ class Scheduler:
             log.exception("request %d failed", job.number)
             message = error_message(EngineError(f"internal error: {error}"))
         with self._changed:
-            self._running = None
+            self._running.remove(job)
             self.num_done += 1
             self._active_at = time.monotonic()
             self._job_s += 0.2 * (self._active_at - began - self._job_s)
+            self._changed.notify_all()
         job.send(message)
 
     def _loaded(self) -> Editor | EngineError:

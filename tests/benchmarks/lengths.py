@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from engine.causal import NoDraft, decode
+from engine.causal import NoDraft, Strand
 from engine.control import Control
+from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from tests.benchmarks.contenders import PeerProcess
 from tests.benchmarks.prompts import TO_THE_LIMIT
@@ -97,7 +98,8 @@ class _OneByOne:
 
     def _run(self, num_tokens: int) -> None:
         cache = self._contexts.encoded(self._ids[:-1], self._room, Control())
-        steps = decode(self._model, cache, self._ids[-1:], NoDraft(), adapted=self.adapted)
+        strand = Strand(cache, self._ids[-1:], NoDraft())
+        steps = Passes(self._model).decode(strand, adapted=self.adapted)
         for _ in range(num_tokens):
             next(steps)
 

@@ -6,13 +6,14 @@ import torch.nn.functional as F
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from engine.catalogue import resolve_local
-from engine.causal import NoDraft, decode
+from engine.causal import NoDraft, Strand
 from engine.checkpoint import Checkpoint
 from engine.context import Context
 from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.loading import load_editor, load_model, shipped_adapter
 from engine.model import Transformer
+from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights, PackedWeights
@@ -73,7 +74,7 @@ def prompt(tokenizer):
 @pytest.fixture(scope="module")
 def sequential(model, prompt):
     cache = model.new_cache(len(prompt) + 32)
-    steps = decode(model, cache, prompt, NoDraft())
+    steps = Passes(model).decode(Strand(cache, prompt, NoDraft()))
     return [token for step in steps for token in step.tokens][:24]
 
 
@@ -114,7 +115,7 @@ def test_sequential_mode_is_the_reference_s_greedy_fill(checkpoint, tensors, pro
 
 def test_a_draft_changes_the_calls_but_not_the_tokens(model, prompt, sequential):
     cache = model.new_cache(len(prompt) + 32)
-    steps = list(decode(model, cache, prompt, OldTextDraft(sequential)))
+    steps = list(Passes(model).decode(Strand(cache, prompt, OldTextDraft(sequential))))
     assert [token for step in steps for token in step.tokens][:24] == sequential
     assert len(steps) < 24
 

@@ -5,8 +5,9 @@ import pytest
 import tiny
 import torch
 
-from engine.causal import NoDraft, decode, greedy, sampler
+from engine.causal import NoDraft, Strand, greedy, sampler
 from engine.draft import OldTextDraft
+from engine.passes import Passes
 
 PROMPT = [100, 101, 102, 32, 40, 41, 58, 10]
 COUNT = 40
@@ -33,7 +34,7 @@ def run(model, draft, *, count=COUNT, pick=greedy, capacity=None, adapted=False)
     """The first `count` tokens, their scores, and the number of passes they took."""
     cache = model.new_cache(capacity or len(PROMPT) + 2 * count)
     tokens, scores, passes = [], [], 0
-    steps = decode(model, cache, PROMPT, draft, pick=pick, adapted=adapted)
+    steps = Passes(model).decode(Strand(cache, PROMPT, draft, pick), adapted=adapted)
     for step in steps:
         passes += 1
         assert len(step.tokens) == len(step.logprobs) >= 1
@@ -134,14 +135,15 @@ def test_a_full_cache_ends_it(model, draft):
     tokens, _, _ = run(model, draft, capacity=len(PROMPT) + 9)
     assert tokens == sequential[:10]
     cache = model.new_cache(len(PROMPT) - 1)
-    assert list(decode(model, cache, PROMPT, draft)) == []
+    assert list(Passes(model).decode(Strand(cache, PROMPT, draft))) == []
 
 
 def test_decoding_goes_on_behind_a_context(model):
     cache = model.new_cache(200)
     model.encode(PROMPT[:5], cache)
     cache.keep(5)
-    steps = itertools.islice(decode(model, cache, PROMPT[5:], NoDraft()), 10)
+    strand = Strand(cache, PROMPT[5:], NoDraft())
+    steps = itertools.islice(Passes(model).decode(strand), 10)
     assert [t for step in steps for t in step.tokens] == run(model, NoDraft(), count=10)[0]
 
 

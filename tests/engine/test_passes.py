@@ -1,0 +1,125 @@
+import threading
+
+import pytest
+import tiny
+
+from engine.causal import NoDraft, Strand
+from engine.config import EFFORTS, Decoding
+from engine.control import Control
+from engine.fill import Filler
+from engine.passes import Passes
+from engine.prefix_cache import PrefixCache
+from engine.protocol import Effort
+from engine.stopping import HoleShape
+
+
+class Counting:
+    """A model that counts its passes and what goes through each; the first waits to be let go."""
+
+    def __init__(self, model):
+        self._model, self.passes = model, []
+        self.logits = model.logits
+
+    def decode_each(self, runs, *, adapted=False):
+        self.passes.append((len(runs), adapted))
+        return self._model.decode_each(runs, adapted=adapted)
+
+
+def strand_of(model, ids):
+    return Strand(PrefixCache(model).encoded(ids[:-1], 200, Control()), ids[-1:], NoDraft())
+
+
+def tokens_of(passes, strand, count, *, adapted=False):
+    steps = passes.decode(strand, adapted=adapted)
+    return [next(steps).tokens[0] for _ in range(count)]
+
+
+def in_threads(*works):
+    """Do all at once; raise what any of them raised."""
+    errors = []
+
+    def guarded(work):
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    for error in errors:
+        raise error
+
+
+PROMPTS = [[100 + i, 101, 32 + i, 40, 41 + i, 58, 10] * (i + 1) for i in range(4)]
+
+
+def test_threads_decode_what_each_would_alone_in_fewer_passes(reference):
+    model = tiny.transformer(reference())
+    alone = [tokens_of(Passes(model), strand_of(model, p), 30) for p in PROMPTS]
+    counting = Counting(model)
+    passes, found = Passes(counting), {}
+    ready = threading.Barrier(len(PROMPTS))
+
+    def decode(number):
+        strand = strand_of(model, PROMPTS[number])
+        with passes.joined():
+            ready.wait(60)
+            found[number] = tokens_of(passes, strand, 30)
+
+    in_threads(*[lambda n=n: decode(n) for n in range(len(PROMPTS))])
+    assert [found[n] for n in range(len(PROMPTS))] == alone
+    assert sum(size for size, _ in counting.passes) == 4 * 30
+    assert len(counting.passes) < 2 * 30
+
+
+def test_who_has_left_is_not_waited_for(reference):
+    model = tiny.transformer(reference())
+    passes = Passes(model)
+    with passes.joined(), passes.joined():
+        pass
+    assert passes._is_complete() and passes._company == 0
+
+
+def test_an_error_in_a_pass_reaches_everyone_in_it_and_the_next_pass_works(reference):
+    model = tiny.transformer(reference())
+
+    class Failing(Counting):
+        def decode_each(self, runs, *, adapted=False):
+            if len(runs) == 2:
+                raise MemoryError("no room")
+            return super().decode_each(runs, adapted=adapted)
+
+    passes = Passes(Failing(model))
+    both = [strand_of(model, p) for p in PROMPTS[:2]]
+    with pytest.raises(MemoryError):
+        passes.advance(both)
+    assert passes.advance([strand_of(model, PROMPTS[0])])[0] is not None
+
+
+def test_requests_in_threads_share_contexts_and_passes(reference):
+    """Fills at the same time are the fills one after the other."""
+    model = tiny.transformer(reference(seed=1))
+    shapes = [HoleShape("value = one\n" * n, "value = two\n") for n in (3, 40, 41, 42)]
+
+    def fills(filler, shape):
+        tries = filler.tries(shape, EFFORTS[Effort.QUICK], 24, 0, Control())
+        return [next(tries).text for _ in range(2)]
+
+    def filler():
+        contexts = PrefixCache(model)
+        return Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.VERIFIED, contexts)
+
+    one = filler()
+    expected = [fills(one, shape) for shape in shapes] * 3
+    shared, found = filler(), {}
+    in_threads(
+        *[
+            lambda n=n: found.__setitem__(n, [fills(shared, shapes[n]) for _ in range(3)])
+            for n in range(len(shapes))
+        ]
+    )
+    assert [found[n][i] for i in range(3) for n in range(len(shapes))] == expected
