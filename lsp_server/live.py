@@ -31,6 +31,9 @@ The commands, each with one object as its argument:
                       fill every hole of the file, the first 32 where there are more; with
                       "uris": [str] in place of "uri" and "version", those of several open files,
                       all or none: each has a `frameEnd`
+    diffill.fillOpen  {"uri", "version"?, "id"?, "apply"?: true}
+                      the same for all open files that have holes and are not left alone, the
+                      first 64 of more, that of `uri` before the others
     diffill.repair    {"uri", "version"?, "range", "id"?, "apply"?: true}
                       mend the syntax error on the lines of the range, or the file's first
     diffill.reroll    {"uri", "version"?, "id"?, "apply"?: true}

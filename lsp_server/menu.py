@@ -10,8 +10,16 @@ from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order
 from lsp_server.features.commands import FILL, FILL_ALL, REPAIR, REROLL, REWRITE
-from lsp_server.places import broken_at, every_hole, hole_at, holes_of, holes_within, offer_for_all
-from lsp_server.refusals import refusal, rewrite_refusal
+from lsp_server.places import (
+    broken_at,
+    every_hole,
+    having_holes,
+    hole_at,
+    holes_of,
+    holes_within,
+    offer_for_all,
+)
+from lsp_server.refusals import rewrite_refusal
 from lsp_server.rewrites import MEND, REWRITES
 from lsp_server.session import Session
 from lsp_server.settings import Settings
@@ -119,7 +127,7 @@ def in_open_files(
     if not holes_of(snapshot):
         return
     others = [s for s in opened if s.uri != snapshot.uri][:_MAX_OTHERS]
-    if uris := tuple(s.uri for s in others if not refusal(s, settings) and holes_of(s)):
+    if uris := tuple(s.uri for s in having_holes(others, settings)):
         yield Entry(
             title=f"fill all holes of {len(uris) + 1} open files",
             command=FILL_ALL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from grammars.faults import BrokenLines, broken_lines
 from grammars.holes import Hole, find_holes
@@ -10,8 +10,11 @@ from grammars.selection import select
 from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Refused
+from lsp_server.refusals import refusal
+from lsp_server.settings import Settings
 
 MAX_HOLES = 32
+HOLES = "holes, such as `pass`, `todo!()` or a TODO comment"
 
 # It parses the document: to be called in a thread.
 Places = Callable[[Snapshot], tuple[Span, ...]]
@@ -63,8 +66,13 @@ def every_hole(snapshot: Snapshot) -> tuple[Span, ...]:
     """
     holes = holes_of(snapshot)
     if not holes:
-        raise Refused("the file has no holes, such as `pass`, `todo!()` or a TODO comment")
+        raise Refused(f"the file has no {HOLES}")
     return tuple(hole.span for hole in holes[:MAX_HOLES])
+
+
+def having_holes(snapshots: Iterable[Snapshot], settings: Settings) -> Iterator[Snapshot]:
+    """Yield the documents that may be edited and have holes; it parses them."""
+    return (s for s in snapshots if not refusal(s, settings) and holes_of(s))
 
 
 def exactly(spans: Sequence[Span]) -> Places:

@@ -79,9 +79,9 @@ async def _offered(
 
     def found() -> list[Entry]:
         here = entries(snapshot, pointer, is_diagnosed=bool(params.context.diagnostics))
-        # A resolved edit is one document's, and so is a proposal that a client shows; that of
-        # several is applied by the server.
-        others = opened if able.apply_edit and not able.frames else []
+        # A resolved edit is one document's: that of several is a command, whose edit the server
+        # applies or the client shows.
+        others = opened if able.apply_edit or able.frames else []
         return [*here, *in_open_files(snapshot, others, session.settings)]
 
     # Off the loop: the first parse of a large file takes tens of milliseconds.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import islice
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -13,16 +14,26 @@ from lsp_server.arguments import (
     AT_ONE_PLACE,
     EVERYWHERE,
     IN_FILES,
+    MAX_FILES,
     SOMEWHERE,
     Target,
     read_target,
     read_uri,
 )
 from lsp_server.context import chosen_for
+from lsp_server.documents import Snapshot
 from lsp_server.drafts import Draft, Order, draft
 from lsp_server.failures import InvalidParams, Refused
 from lsp_server.metrics import Kind
-from lsp_server.places import Places, broken_near, every_hole, exactly, pointed_at
+from lsp_server.places import (
+    HOLES,
+    Places,
+    broken_near,
+    every_hole,
+    exactly,
+    having_holes,
+    pointed_at,
+)
 from lsp_server.refusals import refusal
 from lsp_server.rewrites import MEND
 from lsp_server.session import Session
@@ -30,6 +41,7 @@ from lsp_server.surroundings import shown_path
 
 FILL = "diffill.fill"
 FILL_ALL = "diffill.fillAll"
+FILL_OPEN = "diffill.fillOpen"
 REWRITE = "diffill.rewrite"
 REPAIR = "diffill.repair"
 REROLL = "diffill.reroll"
@@ -58,6 +70,14 @@ def fill_all(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[ob
     token = params.work_done_token
     label = "Diffill: fill all holes"
     return _told(target, _run(session, target, every_hole, Order(), label, token))
+
+
+def fill_open(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
+    """Fill every hole of all open documents that have any, the one named first."""
+    target = read_target(session, params.arguments, EVERYWHERE)
+    (first,) = target.snapshots
+    opened = [first, *(s for s in session.documents.all() if s.uri != first.uri)]
+    return _told(target, _fill_open(session, target, opened, params.work_done_token))
 
 
 def rewrite(session: Session, params: lsp.ExecuteCommandParams) -> Awaitable[object]:
@@ -98,6 +118,7 @@ def accepted(session: Session, params: lsp.ExecuteCommandParams) -> None:
 COMMANDS: dict[str, Command] = {
     FILL: fill,
     FILL_ALL: fill_all,
+    FILL_OPEN: fill_open,
     REWRITE: rewrite,
     REPAIR: repair,
     REROLL: reroll,
@@ -138,6 +159,20 @@ async def _told(target: Target, made: Awaitable[object]) -> object:
         if target.apply:
             raise
         return {"edit": None, "reason": str(error), "stats": {}}
+
+
+async def _fill_open(
+    session: Session, target: Target, opened: list[Snapshot], token: lsp.ProgressToken | None
+) -> object:
+    def found() -> tuple[Snapshot, ...]:
+        return tuple(islice(having_holes(opened, session.settings), MAX_FILES))
+
+    snapshots = await asyncio.to_thread(found)
+    if not snapshots:
+        raise Refused(f"no open file has {HOLES}")
+    label = "Diffill: fill all holes of the open files"
+    target = replace(target, snapshots=snapshots)
+    return await _run(session, target, every_hole, Order(), label, token)
 
 
 async def _reroll(session: Session, target: Target, token: lsp.ProgressToken | None) -> object:

@@ -18,8 +18,8 @@ async def test_initialize_shutdown_exit():
         assert capabilities["textDocumentSync"]["openClose"] is True
         assert capabilities["textDocumentSync"]["change"] == 2
         commands = capabilities["executeCommandProvider"]["commands"]
-        names = ["accepted", "context", "fill", "fillAll", "repair", "reroll", "rewrite"]
-        assert sorted(commands) == [f"diffill.{name}" for name in names]
+        names = "accepted context fill fillAll fillOpen repair reroll rewrite"
+        assert sorted(commands) == [f"diffill.{name}" for name in names.split()]
         assert (await client.call("shutdown"))["result"] is None
         late = await client.call("workspace/executeCommand", {"command": "diffill.fill"})
         assert late["error"]["code"] == -32600

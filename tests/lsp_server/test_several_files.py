@@ -21,8 +21,8 @@ def opened(client, *texts):
     return dict(zip(URIS, texts, strict=True))
 
 
-async def run(client, **argument):
-    params = {"command": "diffill.fillAll", "arguments": [argument]}
+async def run(client, command="fillAll", **argument):
+    params = {"command": f"diffill.{command}", "arguments": [argument]}
     return await client.call("workspace/executeCommand", params)
 
 
@@ -123,6 +123,39 @@ async def test_the_action_is_offered_where_other_open_files_have_holes_too():
         action = (await titles())[title]
         assert action["command"]["arguments"] == [{"uris": URIS}]
         assert "data" not in action
+
+
+@pytest.mark.parametrize("frames", [False, True])
+async def test_a_client_that_shows_or_applies_edits_is_offered_it(frames):
+    abilities = {"experimental": {"diffill": {"frames": True}}} if frames else {}
+    async with raw_client() as client:
+        await client.initialize({"workspace": {"applyEdit": not frames}} | abilities)
+        opened(client, text_of(1), text_of(2))
+        params = {"textDocument": {"uri": URIS[1]}, "range": range_of("", 0, 0)}
+        params |= {"context": {"diagnostics": []}}
+        found = (await client.call("textDocument/codeAction", params))["result"]
+        assert "Diffill: fill all holes of 2 open files" in [each["title"] for each in found]
+
+
+async def test_of_the_open_files_those_with_holes_are_filled_the_one_named_first():
+    async with raw_client() as client:
+        await client.initialize(LAZY)
+        opened(client, text_of(1), text_of(2))
+        client.open("x = 1\n", "file:///project/whole.py")
+        client.open(text_of(3), "file:///project/.env")
+        result = (await run(client, "fillOpen", uri=URIS[1], apply=False))["result"]
+        changes = result["edit"]["documentChanges"]
+        assert [each["textDocument"]["uri"] for each in changes] == [URIS[1], URIS[0]]
+
+
+async def test_where_no_open_file_has_holes_it_is_told():
+    async with raw_client() as client:
+        await client.initialize(LAZY)
+        client.open("x = 1\n")
+        client.open(text_of(3), "file:///project/.env")
+        result = (await run(client, "fillOpen", uri=URIS[0], apply=False))["result"]
+        assert result["edit"] is None
+        assert result["reason"].startswith("no open file has holes, such as `pass`")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import * as vscode from "vscode";
 
+import { Diffs } from "./diffs.js";
 import { Snooze } from "./ghost.js";
 import { remembered } from "./history.js";
 import { ProposalLenses } from "./lenses.js";
+import { openDocument } from "./proposal.js";
 import type { CommandArgument, ServerCommand } from "./protocol.js";
 import { LANGUAGES, Server } from "./server.js";
-import { Sessions } from "./session.js";
+import { Sessions, type Extent } from "./session.js";
 import { createStatus } from "./status.js";
 
 const HISTORY = "diffill.instructions";
@@ -16,9 +18,11 @@ let server: Server | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const output = vscode.window.createOutputChannel("Diffill", { log: true });
   const sessions = new Sessions();
+  const diffs = new Diffs(sessions);
   const snooze = new Snooze();
   const run = async (command: ServerCommand, argument: Partial<CommandArgument>): Promise<void> => {
-    const document = documentOf(argument.uri);
+    const active = vscode.window.activeTextEditor?.document;
+    const document = argument.uri === undefined ? active : openDocument(argument.uri);
     if (!document) {
       return void vscode.window.showWarningMessage("Diffill: no file is open to be edited");
     }
@@ -28,29 +32,42 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       argument = { ...argument, instruction };
     }
     const client = await own.ready();
-    if (client) await sessions.start(client, document, command, argument);
+    if (!client) return;
+    await sessions.start(client, document, command, argument);
+    void diffs.offer(document);
   };
   const own = new Server(context, output, sessions, snooze, run);
   server = own;
 
-  const here = (act: (document: vscode.TextDocument) => unknown) => () => {
-    const document = vscode.window.activeTextEditor?.document;
+  // An edit of several files is answered from wherever the user looks at it.
+  const meant = (act: (document: vscode.TextDocument) => unknown) => () => {
+    const document = sessions.meant(vscode.window.activeTextEditor?.document);
     return document && act(document);
   };
   const commands: Record<string, (...args: never[]) => unknown> = {
     "diffill.fillHere": () => run("diffill.fill", selected()),
     "diffill.rewriteHere": () => run("diffill.rewrite", selected()),
     "diffill.fillAllHere": () => run("diffill.fillAll", {}),
+    "diffill.fillOpenFiles": () => run("diffill.fillOpen", {}),
     "diffill.repairHere": () => run("diffill.repair", cursor()),
     "diffill.rerollHere": () => run("diffill.reroll", {}),
-    "diffill.cancel": here((document) => sessions.drop(document)),
-    "diffill.accept": here((document) => sessions.accept(document)),
+    "diffill.cancel": meant((document) => sessions.drop(document)),
+    "diffill.accept": meant((document) => sessions.accept(document)),
     // The key's context comes late: the cursor may have been moved since.
-    "diffill.tab": here((document) =>
-      sessions.tabAccepts(document) ? sessions.accept(document) : vscode.commands.executeCommand("tab")),
-    "diffill.acceptOne": (index: number) => here((document) => sessions.accept(document, index))(),
-    "diffill.rejectOne": (index: number) => here((document) => sessions.reject(document, index))(),
-    "diffill.diff": here((document) => showDiff(document)),
+    "diffill.tab": () => {
+      const document = vscode.window.activeTextEditor?.document;
+      if (document && sessions.tabAccepts(document)) return sessions.accept(document);
+      return vscode.commands.executeCommand("tab");
+    },
+    "diffill.acceptSome": (uri: string, extent: Extent) => {
+      const document = openDocument(uri);
+      return document && sessions.accept(document, extent);
+    },
+    "diffill.rejectSome": (uri: string, extent: Extent) => {
+      const document = openDocument(uri);
+      return document && sessions.reject(document, extent);
+    },
+    "diffill.diff": meant((document) => diffs.show(document)),
     "diffill.snooze": () => snooze.toggle(),
     "diffill.install": () => own.install(),
     "diffill.restart": () => own.restart(),
@@ -59,17 +76,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       vscode.commands.executeCommand("workbench.action.openWalkthrough", "diffill.diffill#start"),
     "diffill.menu": () => showMenu(sessions, snooze),
   };
-  const texts: vscode.TextDocumentContentProvider = {
-    provideTextDocumentContent(uri) {
-      const document = documentOf(uri.query);
-      return document ? sessions.proposedText(document) : "";
-    },
-  };
   context.subscriptions.push(
-    output, sessions, snooze, own, createStatus(own, sessions, snooze),
+    output, sessions, diffs, snooze, own, createStatus(own, sessions, snooze),
     ...Object.entries(commands).map(([name, act]) => vscode.commands.registerCommand(name, act)),
     vscode.languages.registerCodeLensProvider(LANGUAGES, new ProposalLenses(sessions)),
-    vscode.workspace.registerTextDocumentContentProvider("diffill-proposal", texts),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("diffill")) void own.follow();
     }),
@@ -80,12 +90,6 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 export async function deactivate(): Promise<void> {
   await server?.shutdown();
-}
-
-function documentOf(uri: string | undefined): vscode.TextDocument | undefined {
-  if (uri === undefined) return vscode.window.activeTextEditor?.document;
-  const wanted = vscode.Uri.parse(uri).toString();
-  return vscode.workspace.textDocuments.find((each) => each.uri.toString() === wanted);
 }
 
 function selected(): Partial<CommandArgument> {
@@ -126,22 +130,21 @@ async function askInstruction(state: vscode.Memento): Promise<string | undefined
   return chosen;
 }
 
-async function showDiff(document: vscode.TextDocument): Promise<void> {
-  const proposal = vscode.Uri.from({
-    scheme: "diffill-proposal", path: document.uri.path, query: document.uri.toString(), fragment: `${Date.now()}`,
-  });
-  const title = `${vscode.workspace.asRelativePath(document.uri)}: as proposed`;
-  await vscode.commands.executeCommand("vscode.diff", document.uri, proposal, title);
-}
-
 async function showMenu(sessions: Sessions, snooze: Snooze): Promise<void> {
-  const phase = sessions.phase(vscode.window.activeTextEditor?.document);
+  const document = sessions.meant(vscode.window.activeTextEditor?.document);
+  const phase = sessions.phase(document);
+  const several = sessions.filesWith(document).length ? " in All Files" : "";
   const entry = (label: string, command: string) => ({ label, command });
-  const proposed = [entry("$(check) Accept", "diffill.accept"), entry("$(close) Reject", "diffill.cancel"), entry("$(diff) Show Diff", "diffill.diff")];
+  const proposed = [
+    entry(`$(check) Accept${several}`, "diffill.accept"),
+    entry(`$(close) Reject${several}`, "diffill.cancel"),
+    entry("$(diff) Show Diff", "diffill.diff"),
+  ];
   const edits = [
     entry("$(edit) Fill", "diffill.fillHere"),
     entry("$(wand) Rewrite…", "diffill.rewriteHere"),
     entry("$(list-unordered) Fill All Holes", "diffill.fillAllHere"),
+    entry("$(files) Fill All Holes of Open Files", "diffill.fillOpenFiles"),
     entry("$(tools) Repair the Syntax Error", "diffill.repairHere"),
     entry("$(refresh) Re-roll What the Model Was Unsure Of", "diffill.rerollHere"),
   ];

@@ -3,7 +3,7 @@
 import type { Range, WorkspaceEdit } from "vscode-languageclient";
 
 const EDITS = [
-  "diffill.fill", "diffill.fillAll", "diffill.rewrite", "diffill.repair", "diffill.reroll",
+  "diffill.fill", "diffill.fillAll", "diffill.fillOpen", "diffill.rewrite", "diffill.repair", "diffill.reroll",
 ] as const;
 
 export type ServerCommand = (typeof EDITS)[number];
@@ -14,7 +14,8 @@ export function isEdit(command: string): command is ServerCommand {
 }
 
 export interface CommandArgument {
-  uri: string;
+  uri?: string;
+  uris?: string[]; // of several documents, in place of the first two
   version?: number;
   range?: Range;
   ranges?: Range[];

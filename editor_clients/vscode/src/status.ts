@@ -33,12 +33,14 @@ export function createStatus(server: Server, sessions: Sessions, snooze: Snooze)
   item.command = "diffill.menu";
   const update = () => {
     const document = vscode.window.activeTextEditor?.document;
-    const { text, tooltip, failed } = shown(server.health, sessions.phase(document), snooze.active, server.reasonOff(document));
+    const phase = sessions.phase(sessions.meant(document));
+    const { text, tooltip, failed } = shown(server.health, phase, snooze.active, server.reasonOff(document));
     Object.assign(item, { text, tooltip });
     item.backgroundColor = failed ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
     const context = (key: string, value: boolean) => void vscode.commands.executeCommand("setContext", key, value);
     context("diffill.running", sessions.phase(document) === "running");
     context("diffill.proposed", sessions.phase(document) === "proposed");
+    context("diffill.filesProposed", sessions.filesWith(sessions.meant(document)).length > 0);
     context("diffill.tabAccepts", sessions.tabAccepts(document));
   };
   update();

@@ -23,8 +23,8 @@ def test_the_command_completes(editor):
     def complete(line):
         return editor.lua("return vim.fn.getcompletion(..., 'cmdline')", line)
 
-    assert complete("Diffill fill") == ["fill", "fill_all"]
-    assert len(complete("Diffill ")) == 12
+    assert complete("Diffill fill") == ["fill", "fill_all", "fill_open"]
+    assert len(complete("Diffill ")) == 13
     assert complete("Diffill accept ") == ["all", "here", "line", "word"]
     assert complete("'<,'>Diffill! accept w") == ["word"]
     assert complete("Diffill fill ") == []
@@ -55,7 +55,7 @@ def test_no_key_is_mapped(editor):
           end
         end
         return found""")
-    assert len(maps) == 17
+    assert len(maps) == 18
     assert all(name.startswith("<Plug>(diffill-") for name in maps)
 
 

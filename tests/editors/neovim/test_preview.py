@@ -107,7 +107,8 @@ def test_frames_of_another_edit_or_text_are_left_out(opened):
             """
             local session = require("diffill.session")
             local given, odd = ...
-            local about = { request = session.of(vim.fn.bufnr()).id, version = 0 }
+            local uri = vim.uri_from_bufnr(0)
+            local about = { request = session.of(vim.fn.bufnr()).id, uri = uri, version = 0 }
             session.on_frame(vim.tbl_extend("force", given, about, odd))""",
             frame(MASKED),
             odd,

@@ -93,9 +93,9 @@ await inEditor(FILES, 30_000, async (editor) => {
   async function severalPlaces() {
     await editor.open("fill.py", 3);
     await editor.menu();
-    await list.getByText("Fill All Holes").waitFor();
+    await list.getByText("Fill All Holes", { exact: true }).waitFor();
     await editor.shot("menu");
-    await list.getByText("Fill All Holes").click();
+    await list.getByText("Fill All Holes", { exact: true }).click();
     await status("question").waitFor();
     await editor.until("both proposals are shown", async () => (await editor.pictures()).length === 2);
     await lenses.getByText("Accept All").waitFor();

@@ -61,12 +61,13 @@ def in_editor(node, extension, tmp_path):
     return run
 
 
-def test_in_the_real_editor(in_editor, tmp_path):
+@pytest.mark.parametrize("name", ["scripted", "several"])
+def test_in_the_real_editor(in_editor, tmp_path, name):
     program = tmp_path / "diffill"
     log = shlex.quote(str(tmp_path / "pids"))
     program.write_text(f'#!/bin/sh\necho $$ >> {log}\nexec {shlex.join(SERVER)} "$@"\n')
     program.chmod(0o755)
-    in_editor("scripted", program, PIDS=str(tmp_path / "pids"))
+    in_editor(name, program, PIDS=str(tmp_path / "pids"))
 
 
 @pytest.mark.model

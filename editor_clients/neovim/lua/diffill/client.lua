@@ -32,6 +32,7 @@ end
 M.commands = {
   ["diffill.fill"] = start,
   ["diffill.fillAll"] = start,
+  ["diffill.fillOpen"] = start,
   ["diffill.repair"] = start,
   ["diffill.reroll"] = start,
   ["diffill.rewrite"] = function(command, context)
@@ -52,7 +53,9 @@ M.handlers = {
       notice(problem --[[@as string]], vim.log.levels.WARN)
       return { applied = false, failureReason = problem }
     end
-    edits.apply(found.buf, found.edits)
+    for buf, each in pairs(found) do
+      edits.apply(buf, each)
+    end
     return { applied = true }
   end,
 }

@@ -33,6 +33,7 @@ local SUBCOMMANDS = {
     end,
   },
   fill_all = { run = function() diffill().fill_all() end },
+  fill_open = { run = function() diffill().fill_open() end },
   repair = { run = function() diffill().repair() end },
   reroll = { run = function() diffill().reroll() end },
   diff = {
@@ -121,6 +122,7 @@ local function create_maps()
   map("x", "fill", function() on_selection(diffill().fill) end)
   map("x", "rewrite", function() on_selection(diffill().rewrite) end)
   map("n", "fill-all", function() diffill().fill_all() end)
+  map("n", "fill-open", function() diffill().fill_open() end)
   map("n", "repair", function() diffill().repair() end)
   map("n", "reroll", function() diffill().reroll() end)
   map("n", "diff", function() diffill().diff() end)

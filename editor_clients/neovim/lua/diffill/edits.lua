@@ -1,4 +1,4 @@
----Edits of one buffer: read from LSP, anchored to its text, applied only where that text still is.
+---Edits of buffers: read from LSP, anchored to their text, applied only where that text still is.
 
 local position = require("diffill.position")
 
@@ -15,7 +15,16 @@ local namespace = vim.api.nvim_create_namespace("diffill.edits")
 ---@field mark integer extmark over the lines
 ---@field old string[] the lines
 
-M.STALE = "the text was changed meanwhile: nothing was edited"
+---@param buf integer
+---@param several boolean? whether other buffers were to be edited, too
+---@return string sentence that tells why none was
+function M.stale(buf, several)
+  if not several then return "the text was changed meanwhile: nothing was edited" end
+  local open = vim.api.nvim_buf_is_valid(buf)
+  local name = open and vim.fn.fnamemodify(vim.api.nvim_buf_get_name(buf), ":~:.") or "a file"
+  local what = open and "changed" or "closed"
+  return ("%s was %s meanwhile: nothing was edited in any of the files"):format(name, what)
+end
 
 ---An LSP document ends behind its last line end, a buffer at the end of its last line.
 ---@param buf integer
@@ -37,25 +46,13 @@ end
 ---@return string[]
 function M.split(text) return vim.split((text:gsub("\r\n?", "\n")), "\n", { plain = true }) end
 
----Reads an edit of a single document.
----@param workspace_edit lsp.WorkspaceEdit
+---@param changes lsp.TextEdit[] of a buffer as it is
+---@param buf integer
 ---@param encoding string
----@return { buf: integer, edits: diffill.Edit[] }? found edits from the top of the buffer down
----@return string? problem why the edit must not be applied
-function M.read(workspace_edit, encoding)
-  local changes = workspace_edit.documentChanges
-  local first = changes and changes[1]
-  if not first or #changes ~= 1 or not first.edits then
-    return nil, "the server sent an edit that is not one of a single open file"
-  end
-  local buf = vim.uri_to_bufnr(first.textDocument.uri)
-  local version = first.textDocument.version
-  if not vim.api.nvim_buf_is_loaded(buf) then return nil, "the file is no longer open" end
-  if not vim.bo[buf].modifiable then return nil, "the buffer is not modifiable" end
-  -- Neovim's own check passes every edit of version 0, the version a file is opened with.
-  if version and version ~= vim.lsp.util.buf_versions[buf] then return nil, M.STALE end
+---@return diffill.Edit[] edits from the top of the buffer down
+local function read_edits(changes, buf, encoding)
   local edits = {} ---@type diffill.Edit[]
-  for _, change in ipairs(first.edits) do
+  for _, change in ipairs(changes) do
     local edit = position.place(buf, change.range, encoding) --[[@as diffill.Edit]]
     edit.lines = M.split(change.newText)
     within_buffer(buf, edit)
@@ -70,7 +67,32 @@ function M.read(workspace_edit, encoding)
     if a.col ~= b.col then return a.col < b.col end
     return order[a] < order[b]
   end)
-  return { buf = buf, edits = edits }
+  return edits
+end
+
+---Reads an edit of open documents, all of which must be as the server knows them.
+---@param workspace_edit lsp.WorkspaceEdit
+---@param encoding string
+---@return table<integer, diffill.Edit[]>? found edits by buffer, from the top down
+---@return string? problem why the edit must not be applied
+function M.read(workspace_edit, encoding)
+  local changes = workspace_edit.documentChanges
+  local foreign = "the server sent an edit that is not one of open files"
+  if not changes then return nil, foreign end
+  local found = {} ---@type table<integer, diffill.Edit[]>
+  for _, change in ipairs(changes) do
+    if not change.edits then return nil, foreign end
+    local buf = vim.uri_to_bufnr(change.textDocument.uri)
+    local version = change.textDocument.version
+    if not vim.api.nvim_buf_is_loaded(buf) then return nil, "the file is no longer open" end
+    if not vim.bo[buf].modifiable then return nil, "the buffer is not modifiable" end
+    -- Neovim's own check passes every edit of version 0, the version a file is opened with.
+    if version and version ~= vim.lsp.util.buf_versions[buf] then
+      return nil, M.stale(buf, #changes > 1)
+    end
+    if #change.edits > 0 then found[buf] = read_edits(change.edits, buf, encoding) end
+  end
+  return found
 end
 
 ---Remembers the lines of edits, wherever other changes move them.
@@ -127,6 +149,27 @@ function M.today(buf, anchored)
     })
   end
   return edits
+end
+
+---Chooses what stands at a row, else next below it, else last.
+---@param today diffill.Edit[] from the top down
+---@param row integer
+---@return table<integer, true> chosen indices of edits; those that share lines go together
+function M.at(today, row)
+  local first = #today
+  for index = #today, 1, -1 do
+    if today[index].end_row >= row then first = index end
+  end
+  local chosen = { [first] = true }
+  for index = first - 1, 1, -1 do
+    if today[index].end_row < today[index + 1].row then break end
+    chosen[index] = true
+  end
+  for index = first + 1, #today do
+    if today[index].row > today[index - 1].end_row then break end
+    chosen[index] = true
+  end
+  return chosen
 end
 
 ---@param buf integer

@@ -27,6 +27,9 @@ end
 ---Fills every hole of the file: function bodies yet to be written.
 function M.fill_all() session.start(here(), "diffill.fillAll", {}) end
 
+---Fills every hole of all open files that have any.
+function M.fill_open() session.start(here(), "diffill.fillOpen", {}) end
+
 ---Mends the syntax error on the cursor's line, or the file's first.
 function M.repair() session.start(here(), "diffill.repair", { places = M.cursor() }) end
 

@@ -140,4 +140,17 @@ function M.draw(buf, parts, hint)
   end
 end
 
+---Shows finished edits of a buffer, not yet accepted.
+---@param buf integer
+---@param edits diffill.Edit[] from the top down
+---@param hint string
+function M.propose(buf, edits, hint)
+  local parts = vim.tbl_map(function(edit) ---@param edit diffill.Edit
+    return vim.tbl_extend("force", edit, {
+      chunks = { { table.concat(edit.lines, "\n"), "DiffillProposed" } },
+    })
+  end, edits)
+  M.draw(buf, parts, hint)
+end
+
 return M

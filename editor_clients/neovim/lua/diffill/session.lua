@@ -1,19 +1,20 @@
----One explicit edit a buffer: asked for, watched while it is made, accepted or rejected.
+---One explicit edit a buffer: asked for, watched while it is made, accepted or rejected. That of
+---several buffers is one session each, which stand and fall together.
 
 local client = require("diffill.client")
 local config = require("diffill.config")
 local diff = require("diffill.diff")
 local edits = require("diffill.edits")
+local frames = require("diffill.frames")
 local notice = require("diffill.notice")
 local position = require("diffill.position")
 local preview = require("diffill.preview")
+local quickfix = require("diffill.quickfix")
 
 local M = {}
 
 local HINT = ":Diffill accept or :Diffill reject"
-local HINT_SEVERAL = HINT .. ", or each `here`"
 local CONTENT_MODIFIED, REQUEST_FAILED = -32801, -32803
-local FRAMES = vim.api.nvim_create_namespace("diffill.frames")
 
 ---@class diffill.Session
 ---@field id string names the edit in the server's messages
@@ -22,9 +23,11 @@ local FRAMES = vim.api.nvim_create_namespace("diffill.frames")
 ---@field state "running"|"proposed"
 ---@field client vim.lsp.Client
 ---@field request integer? id of the request while it runs
----@field frames table<integer, { mark: integer, chunks: diffill.Chunk[] }> by span
----@field anchored diffill.Anchored[]? the proposal
+---@field frames table<integer, diffill.Shown> by span
+---@field anchored diffill.Anchored[] the proposal
 ---@field diff integer? the buffer that shows the text as proposed
+---@field group table<integer, diffill.Session> the edit's sessions, itself too, by buffer
+---@field list integer? the quickfix list of an edit of several buffers
 
 ---@type table<integer, diffill.Session> by buffer
 local sessions = {}
@@ -33,53 +36,105 @@ local count = 0
 local TITLES = {
   ["diffill.fill"] = "filling",
   ["diffill.fillAll"] = "filling all holes",
+  ["diffill.fillOpen"] = "filling the holes of all open files",
   ["diffill.rewrite"] = "rewriting",
   ["diffill.repair"] = "repairing",
   ["diffill.reroll"] = "rolling again",
 }
 
+---Takes a session out of its edit; the others stay.
+---@param session diffill.Session
+local function leave(session)
+  if sessions[session.buf] == session then sessions[session.buf] = nil end
+  session.group[session.buf] = nil
+  if session.diff then diff.close(session.diff) end
+  edits.forget(session.buf, session.anchored)
+  preview.clear(session.buf)
+  frames.clear(session.buf)
+end
+
+---Ends an edit, in all of its buffers.
 ---@param session diffill.Session
 local function close(session)
-  if sessions[session.buf] == session then sessions[session.buf] = nil end
-  if session.diff then diff.close(session.diff) end
-  edits.forget(session.buf, session.anchored or {})
-  preview.clear(session.buf)
-  if vim.api.nvim_buf_is_valid(session.buf) then
-    vim.api.nvim_buf_clear_namespace(session.buf, FRAMES, 0, -1)
+  for _, each in ipairs(vim.tbl_values(session.group)) do
+    leave(each)
   end
+  if session.list then quickfix.close(session.list) end
   vim.cmd.redrawstatus()
 end
 
+---Ends an edit one of whose buffers is not what it was.
+---@param session diffill.Session
+---@param buf integer
+local function close_stale(session, buf)
+  local several = vim.tbl_count(session.group) > 1
+  close(session)
+  notice(edits.stale(buf, several), vim.log.levels.WARN)
+end
+
+---@param session diffill.Session
+---@return diffill.Session[] concerned the sessions of its edit that have something to accept
+local function concerned(session)
+  return vim.tbl_filter(
+    function(each) return #each.anchored > 0 end,
+    vim.tbl_values(session.group)
+  )
+end
+
+---Draws what is proposed, in all buffers.
 ---@param session diffill.Session
 local function draw_proposal(session)
-  local today = edits.today(session.buf, session.anchored)
-  local parts = vim.tbl_map(function(edit) ---@param edit diffill.Edit
-    return vim.tbl_extend("force", edit, {
-      chunks = { { table.concat(edit.lines, "\n"), "DiffillProposed" } },
-    })
-  end, today or {})
-  preview.draw(session.buf, parts, #parts > 1 and HINT_SEVERAL or HINT)
+  local all = concerned(session)
+  local places = {} ---@type table<integer, diffill.Edit[]>
+  for _, each in ipairs(all) do
+    places[each.buf] = edits.today(each.buf, each.anchored) or {}
+  end
+  if session.list or vim.tbl_count(session.group) > 1 then
+    local list = quickfix.show(places, session.list)
+    for _, each in pairs(session.group) do
+      each.list = list
+    end
+  end
+  local files = #all > 1 and (" in all %d files"):format(#all) or ""
+  for buf, today in pairs(places) do
+    local here = (#all > 1 or #today > 1) and ", or each `here`" or ""
+    preview.propose(buf, today, HINT .. files .. here)
+  end
+end
+
+---Makes a buffer part of an edit, instead of whatever edit it had.
+---@param first diffill.Session of that edit
+---@param buf integer
+---@return diffill.Session
+local function join(first, buf)
+  if first.group[buf] then return first.group[buf] end
+  M.drop(buf)
+  local session = vim.tbl_extend("force", first, { buf = buf, frames = {}, anchored = {} })
+  session.group[buf] = session
+  sessions[buf] = session
+  return session
 end
 
 ---@param session diffill.Session
 ---@param result { edit: lsp.WorkspaceEdit?, reason: string? }
 local function propose(session, result)
+  local unchanged = "it proposes to leave the text as it is"
   if not result.edit then
     close(session)
-    return notice(result.reason or "it proposes to leave the text as it is")
+    return notice(result.reason or unchanged)
   end
   local found, problem = edits.read(result.edit, session.client.offset_encoding)
-  if found and found.buf ~= session.buf then
-    problem = "the server sent an edit of another file"
-  elseif found and #found.edits == 0 then
-    problem = "it proposes to leave the text as it is"
-  end
-  if problem or not found then
+  if not found or not next(found) then
     close(session)
-    return notice(problem or edits.STALE, vim.log.levels.WARN)
+    return notice(problem or unchanged, vim.log.levels.WARN)
   end
-  session.state = "proposed"
-  session.anchored = edits.anchor(session.buf, found.edits)
+  for buf, each in pairs(found) do
+    local part = join(session, buf)
+    part.anchored = edits.anchor(buf, each)
+  end
+  for _, each in pairs(session.group) do
+    each.state, each.request = "proposed", nil
+  end
   draw_proposal(session)
   vim.cmd.redrawstatus()
 end
@@ -89,7 +144,6 @@ end
 ---@param result table?
 local function on_answer(session, failure, result)
   if sessions[session.buf] ~= session then return end
-  session.request = nil
   if failure then
     close(session)
     local expected = failure.code == CONTENT_MODIFIED or failure.code == REQUEST_FAILED
@@ -113,12 +167,17 @@ local function ask(found, buf, command, argument)
     state = "running",
     client = found,
     frames = {},
+    anchored = {},
+    group = {},
   }
+  session.group[buf] = session
   sessions[buf] = session
-  argument = vim.tbl_extend("keep", argument, {
-    uri = vim.uri_from_bufnr(buf),
-    version = vim.lsp.util.buf_versions[buf],
-  })
+  if not argument.uris then
+    argument = vim.tbl_extend("keep", argument, {
+      uri = vim.uri_from_bufnr(buf),
+      version = vim.lsp.util.buf_versions[buf],
+    })
+  end
   -- Without a preview the server applies the edit itself, as it does for any other editor.
   if config.get(buf).preview.enabled then
     argument.id, argument.apply = session.id, false
@@ -140,7 +199,7 @@ end
 
 ---Starts an edit; it takes the place of one that is running or waits for an answer.
 ---@param buf integer
----@param command "diffill.fill"|"diffill.fillAll"|"diffill.rewrite"|"diffill.repair"|"diffill.reroll"
+---@param command string an edit of the server's
 ---@param argument table the command's; places may stand for its `range` or `ranges`
 function M.start(buf, command, argument)
   if not vim.bo[buf].modifiable then
@@ -184,63 +243,30 @@ local function running(request)
   end
 end
 
----@param session diffill.Session
-local function draw_frames(session)
-  local parts = {} ---@type diffill.Part[]
-  for _, frame in pairs(session.frames) do
-    local mark =
-      vim.api.nvim_buf_get_extmark_by_id(session.buf, FRAMES, frame.mark, { details = true })
-    if mark[1] then
-      parts[#parts + 1] = {
-        row = mark[1],
-        col = mark[2],
-        end_row = mark[3].end_row,
-        end_col = mark[3].end_col,
-        chunks = frame.chunks,
-      }
-    end
-  end
-  table.sort(parts, function(a, b)
-    if a.row ~= b.row then return a.row < b.row end
-    return a.col < b.col
-  end)
-  preview.draw(session.buf, parts)
-end
-
----Shows a step of a running edit; one for a text that is not the buffer's is left out.
----@param frame { request: string, version: integer, range: lsp.Range, span: integer, tokens: diffill.FrameToken[] }
+---Shows a step of a running edit.
+---@param frame diffill.Frame | { request: string, uri: string }
 function M.on_frame(frame)
   local session = running(frame.request)
-  if not session then return end
-  local known = session.frames[frame.span]
-  if not known then
-    if frame.version ~= vim.lsp.util.buf_versions[session.buf] then return end
-    local place = position.place(session.buf, frame.range, session.client.offset_encoding)
-    position.clamp(session.buf, place)
-    local mark = vim.api.nvim_buf_set_extmark(session.buf, FRAMES, place.row, place.col, {
-      end_row = place.end_row,
-      end_col = place.end_col,
-      strict = false,
-    })
-    known = { mark = mark, chunks = {} }
-    session.frames[frame.span] = known
-  end
-  known.chunks = preview.chunks(frame.tokens)
-  draw_frames(session)
+  local buf = session and vim.uri_to_bufnr(frame.uri)
+  if not session or not vim.api.nvim_buf_is_loaded(buf) then return end
+  frames.take(buf, join(session, buf).frames, frame, session.client.offset_encoding)
 end
 
 ---Takes the frames away once they lead nowhere.
 ---@param finish { request: string, outcome: "done"|"refused"|"cancelled"|"failed" }
 function M.on_frame_end(finish)
   local session = running(finish.request)
-  if session and finish.outcome ~= "done" then preview.clear(session.buf) end
+  if not session or finish.outcome == "done" then return end
+  for buf in pairs(session.group) do
+    preview.clear(buf)
+  end
 end
 
 ---@param buf integer
 ---@return diffill.Session?
 function M.of(buf) return sessions[buf] end
 
----Ends whatever edit a buffer has; nothing is applied.
+---Ends whatever edit a buffer has, in its other buffers too; nothing is applied.
 ---@param buf integer
 ---@return "running"|"proposed"|nil state it was in
 function M.drop(buf)
@@ -270,89 +296,100 @@ function M.diff(buf)
   end
   local lines = proposed(session)
   if not lines then
-    close(session)
-    notice(edits.STALE, vim.log.levels.WARN)
+    close_stale(session, buf)
     return true
   end
   session.diff = diff.open(buf, lines)
   return true
 end
 
----Divides a proposal: what stands at the cursor, else next below it, else last; and the rest.
----@param today diffill.Edit[] where its edits are, from the top down
----@return table<integer, true> chosen indices of edits; those that share lines go together
-local function at_cursor(today)
-  local row = vim.api.nvim_win_get_cursor(0)[1] - 1
-  local first = #today
-  for index = #today, 1, -1 do
-    if today[index].end_row >= row then first = index end
-  end
-  local chosen = { [first] = true }
-  for index = first - 1, 1, -1 do
-    if today[index].end_row < today[index + 1].row then break end
-    chosen[index] = true
-  end
-  for index = first + 1, #today do
-    if today[index].row > today[index - 1].end_row then break end
-    chosen[index] = true
-  end
-  return chosen
-end
-
----Ends the proposal, or what of it is at the cursor.
----@param buf integer
----@param here boolean? only at the cursor, which is in the buffer
----@param act fun(ended: diffill.Edit[])
----@return boolean proposed whether there was one
-local function finish(buf, here, act)
-  local session = sessions[buf]
-  if not session or session.state ~= "proposed" then return false end
-  local today = edits.today(buf, session.anchored)
-  if not today then
-    close(session)
-    notice(edits.STALE, vim.log.levels.WARN)
-    return true
-  end
-  local chosen = here and at_cursor(today)
+---Ends what of a proposal is at the cursor.
+---@param session diffill.Session of the current buffer
+---@param act fun(buf: integer, ended: diffill.Edit[])
+local function finish_here(session, act)
+  local today = edits.today(session.buf, session.anchored)
+  if not today then return close_stale(session, session.buf) end
+  local chosen = edits.at(today, vim.api.nvim_win_get_cursor(0)[1] - 1)
   local ended, rest = {}, {} ---@type diffill.Edit[], diffill.Anchored[]
   for index, edit in ipairs(today) do
-    if not chosen or chosen[index] then
+    if chosen[index] then
       ended[#ended + 1] = edit
-      edits.forget(buf, { session.anchored[index] })
+      edits.forget(session.buf, { session.anchored[index] })
     else
       rest[#rest + 1] = session.anchored[index]
     end
   end
   session.anchored = rest
-  if #rest == 0 then close(session) end
-  act(ended)
-  if #rest > 0 then draw_proposal(session) end
+  local others = concerned(session)
+  if #others == 0 then
+    close(session)
+  elseif #rest == 0 then
+    leave(session)
+  end
+  act(session.buf, ended)
+  if #others > 0 then draw_proposal(others[1]) end
   if #rest > 0 and session.diff then diff.show(session.diff, proposed(session)) end
+end
+
+---Ends all of a proposal.
+---@param session diffill.Session
+---@param act fun(buf: integer, ended: diffill.Edit[])
+local function finish_all(session, act)
+  local ended = {} ---@type table<integer, diffill.Edit[]>
+  for _, each in ipairs(concerned(session)) do
+    local today = edits.today(each.buf, each.anchored)
+    if not today then return close_stale(session, each.buf) end
+    ended[each.buf] = today
+  end
+  close(session)
+  for buf, each in pairs(ended) do
+    act(buf, each)
+  end
+end
+
+---@param buf integer the quickfix window's
+---@return diffill.Session? session whose places the window lists
+local function listed(buf)
+  if vim.bo[buf].buftype ~= "quickfix" then return nil end
+  for _, session in pairs(sessions) do
+    if session.list and quickfix.is_current(session.list) then return session end
+  end
+end
+
+---@param buf integer
+---@param here boolean?
+---@param act fun(buf: integer, ended: diffill.Edit[])
+---@return boolean proposed whether there was something to end
+local function finish(buf, here, act)
+  local session = sessions[buf] or (not here and listed(buf)) or nil
+  if not session or session.state ~= "proposed" then return false end
+  if here and #session.anchored == 0 then return false end
+  local finish_some = here and finish_here or finish_all
+  finish_some(session, act)
   return true
 end
 
----Applies the proposal, unless the lines it is about have changed.
----@param buf integer
+---Applies the proposal, in all of its buffers, unless lines it is about have changed.
+---@param buf integer one of them, or the quickfix window's
 ---@param here boolean? only what of it is at the cursor, which is in the buffer
 ---@return boolean proposed whether there was one
-function M.accept(buf, here)
-  return finish(buf, here, function(ended) edits.apply(buf, ended) end)
-end
+function M.accept(buf, here) return finish(buf, here, edits.apply) end
 
 ---Takes the proposal, or what of it is at the cursor, off the screen.
----@param buf integer
+---@param buf integer one of its buffers, or the quickfix window's
 ---@param here boolean?
 ---@return boolean proposed whether there was one
 function M.reject(buf, here)
   return finish(buf, here, function() end)
 end
 
----Ends the running edit of a buffer whose server is gone.
+---Ends the running edit of a buffer that is closed, or whose server is gone.
 ---@param buf integer
 ---@param client_id integer
 function M.on_detach(buf, client_id)
   local session = sessions[buf]
   if not session or session.state ~= "running" or session.client.id ~= client_id then return end
+  if not session.client:is_stopped() then return M.drop(buf) end
   close(session)
   notice("the language server has ended; the next command starts it again", vim.log.levels.WARN)
 end
