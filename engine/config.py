@@ -157,17 +157,20 @@ class DenoiseConfig:
     revise_threshold: float = 0.9  # a committed token gives way to another one surer than this
     revoke_threshold: float = 0.0  # one that has become less likely than this is masked again
     max_revisions: int = 1  # of one position: no cycle can keep the loop busy
+    max_sweeps: int = 256  # passes over a canvas on which nothing is masked any more
     max_steps: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("commit_threshold", "revise_threshold"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}, not within 0 to 1")
+        if not 0.0 < self.commit_threshold <= 1.0:
+            raise ConfigError(f"commit_threshold is {self.commit_threshold}, not within 0 to 1")
+        if not 0.0 <= self.revise_threshold <= 1.0:
+            raise ConfigError(f"revise_threshold is {self.revise_threshold}, not within 0 to 1")
         for name in ("factor", "entropy_bound", "credit", "revoke_threshold"):
             if getattr(self, name) < 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, less than 0")
         for name, least in (
             ("max_revisions", 0),
+            ("max_sweeps", 1),
             ("max_steps", 1),
             ("steps", 1),
             ("block_length", 1),

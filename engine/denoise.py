@@ -36,16 +36,18 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
     """Yield one step a forward pass until nothing is masked, then while sweeps revise tokens.
 
     Every step commits at least one token; a sweep revises at least one or is the last; a position
-    is revised at most `max_revisions` times. So the loop ends. Stop it by closing the generator.
+    is revised at most `max_revisions` times, and there are at most `max_sweeps`. So the loop ends.
+    Stop it by closing the generator.
     Steps that a schedule gives no token are left out: they would not change what the next one sees.
     """
-    step = 0  # of the block's schedule
+    step = sweeps = 0  # of the block's schedule; over a canvas that was done
     credit = Credit(config.credit) if config.credit else None
     for _ in range(config.max_steps):
         logits = denoiser(canvas)
         logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
         was_done = canvas.is_done
+        sweeps += was_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         block = first_block(canvas.masked, config.block_length, config.block_offset)
         if config.pacing not in SCHEDULED:
@@ -63,4 +65,6 @@ def denoise(denoiser: Denoiser, canvas: Canvas, config: DenoiseConfig) -> Iterat
             canvas = canvas.revoke(doubted & ~revise)
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):
+            return
+        if sweeps == config.max_sweeps:
             return

@@ -97,7 +97,7 @@ class BlockFiller:
         ids: list[int] = []
         scores: list[float] = []
         is_done = False
-        for block in self.blocks(prompt, max_tokens, effort.denoise, control):
+        for block in self.blocks(prompt, max_tokens, self.sampler(effort.denoise), control):
             found = block.canvas.ids.tolist()
             end = next((i for i, token in enumerate(found) if token in self.ends), len(found))
             ids += found[:end]
@@ -106,6 +106,21 @@ class BlockFiller:
             if is_done:
                 break
         yield draft_of(shape, self._tokenizer.decode(ids), scores, control)
+
+    def sampler(self, config: DenoiseConfig) -> DenoiseConfig:
+        """Return how a block is denoised: as an effort says, unless the family edits tokens.
+
+        LLaDA2.1's rule, arXiv:2602.08676.
+        """
+        if (editing := self._family.editing) is None:
+            return config
+        return replace(
+            config,
+            commit_threshold=editing.commit,
+            revise_threshold=editing.revise,
+            max_revisions=config.max_steps,  # as often as may be
+            max_sweeps=editing.sweeps,
+        )
 
     def blocks(
         self, prompt: list[int], max_tokens: int, config: DenoiseConfig, control: Control

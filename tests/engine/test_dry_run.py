@@ -74,4 +74,5 @@ def test_what_is_not_known_is_said():
     assert [m.repository for m in flash] == [
         "inclusionAI/LLaDA2.0-flash",
         "inclusionAI/LLaDA2.1-flash",
+        "inclusionAI/LLaDA2.2-flash",
     ]

@@ -93,6 +93,11 @@ FORMS = {
         {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},
         "LLaDA2.0-mini",
     ),
+    "llada2.1": (
+        "grouped",
+        {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},
+        "LLaDA2.1-mini",
+    ),
     "qwen2.5-coder": ("qwen2", {"model_type": "qwen2"}, "Qwen2.5-Coder-0.5B"),
     "starcoder2": ("starcoder2", {"model_type": "starcoder2"}, "starcoder2-3b"),
     "deepseek-coder": ("scaled", {"model_type": "llama"}, "deepseek-coder-1.3b-base"),
@@ -194,7 +199,7 @@ def tensors_of(model, family):
             found[name] = tensor
     if family in ("llada", "illada"):
         found = {renamed(name, LLADA_NAMES): tensor for name, tensor in found.items()}
-    if family == "llada2":
+    if FORMS[family][0] == "grouped":
         for i in range(model.config.num_hidden_layers):
             stem = f"model.layers.{i}.self_attn."
             parts = [found.pop(f"{stem}{p}_proj.weight") for p in "qkv"]
