@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.chat import conversation
+from engine.chat import asked_for
 from engine.config import DenoiseConfig, EffortConfig
 from engine.context import Context
 from engine.control import Control
@@ -27,8 +27,6 @@ from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
 
-_SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
-_HOLE = "[MISSING]"
 _CHUNK = 512  # tokens of one pass, at most; a cancel waits for one of them
 
 
@@ -174,8 +172,4 @@ class BlockFiller:
                 *context.tokens(self._tokenizer, prompt, effort.max_prefix, effort.max_suffix),
                 self._middle,
             ]
-        question = (
-            f"Write the code that belongs in the place of {_HOLE}:\n"
-            f"```\n{before}{_HOLE}{after.rstrip()}\n```"
-        )
-        return conversation(self._tokenizer, prompt, _SYSTEM, question, "```\n")
+        return asked_for(self._tokenizer, prompt, before, after)
