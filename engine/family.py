@@ -111,4 +111,13 @@ class Blocks:
     editing: Editing | None = None
 
 
-Layout = Family | InPlace | Blocks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """How a family fills that makes text of random tokens, a canvas at a time behind a prompt."""
+
+    layout: Literal["causal_ctx+canvas"] = "causal_ctx+canvas"
+    ends: tuple[str, ...]
+    prompt: Chat
+
+
+Layout = Family | InPlace | Blocks | Uniform

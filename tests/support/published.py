@@ -2,6 +2,7 @@
 
 import json
 
+import published_gemma
 import torch
 from published_tokenizer import IDS, VOCAB, write_tokenizer
 from published_tokenizer import SPECIAL as SPECIAL
@@ -98,6 +99,11 @@ FORMS = {
         {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},
         "LLaDA2.1-mini",
     ),
+    "diffusion-gemma": (
+        "gemma_diffusion",
+        published_gemma.CONFIG | {"text_config": published_gemma.TEXT},
+        "diffusiongemma-26B-A4B-it",
+    ),
     "qwen2.5-coder": ("qwen2", {"model_type": "qwen2"}, "Qwen2.5-Coder-0.5B"),
     "starcoder2": ("starcoder2", {"model_type": "starcoder2"}, "starcoder2-3b"),
     "deepseek-coder": ("scaled", {"model_type": "llama"}, "deepseek-coder-1.3b-base"),
@@ -130,6 +136,8 @@ LLADA2_NAMES = {
 
 def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB, width=WIDTH):
     """A random model of transformers of the same shape."""
+    if kind == "gemma_diffusion":
+        return published_gemma.reference(seed)
     config_type, model_type = CLASSES[kind]
     torch.manual_seed(seed)
     tied = tied or kind in TIED
@@ -184,6 +192,8 @@ def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB, width=WIDTH):
 
 def tensors_of(model, family):
     """The model's tensors as the family's files name them."""
+    if family == "diffusion-gemma":
+        return published_gemma.tensors_of(model)
     found = {}
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
@@ -216,6 +226,8 @@ def renamed(name, names):
 
 def config_json(model, family):
     c, extra = model.config, FORMS[family][1]
+    if family == "diffusion-gemma":
+        return extra
     if family in ("llada", "illada"):
         return extra | {
             "activation_type": "silu",

@@ -41,6 +41,8 @@ SPECIAL = (
     "<bos>",
     "<eos>",
     "<|file_separator|>",
+    "<|turn>",
+    "<turn|>",
 )
 MERGES = ["Ġ Ġ", "i n", "r e", "re t"]
 WORDS = [*tiny.byte_characters(), *(m.replace(" ", "") for m in MERGES)]
