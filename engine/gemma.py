@@ -98,7 +98,10 @@ class GemmaLayer(Layer):
 
 
 class DiffusionGemma(Transformer):
-    """The network: `encode` reads a context, `denoise` looks at the canvas behind it."""
+    """The network: `encode` reads a context, `denoise` looks at the canvas behind it.
+
+    The other passes of a transformer are not for it.
+    """
 
     def __init__(self, weights: Weights) -> None:
         super().__init__(weights, GemmaLayer)

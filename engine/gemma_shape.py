@@ -14,6 +14,7 @@ from engine.errors import CheckpointError
 from engine.shape import SIZES, Shape, numbers
 
 _NARROW, _WIDE = "sliding_attention", "full_attention"
+_CAP = "final_logit_softcapping"
 _WIDE_EVERY = 6  # layers, where the files do not tell which are
 
 
@@ -31,12 +32,19 @@ class GemmaShape(Shape):
         if not isinstance(text, Mapping):
             raise CheckpointError("config.json: text_config is missing")
         rotary = text.get("rope_parameters")
-        if not isinstance(rotary, Mapping) or not {_NARROW, _WIDE} <= set(rotary):
+        narrow, wide = (_table(_table(rotary).get(kind)) for kind in (_NARROW, _WIDE))
+        if not narrow or not wide:
             raise CheckpointError(f"config.json: rope_parameters is {rotary!r}, not of both kinds")
-        canvas = data.get("canvas_length")
-        flat = {**text, "rope_parameters": rotary[_NARROW], "canvas_length": canvas}
+        flat = {**text, "rope_parameters": narrow, "canvas_length": data.get("canvas_length")}
         config = super().config(flat, tied=tied)
-        return replace(config, windowed=_windowed(text, config, rotary[_WIDE]))
+        for key, value in (("canvas_length", config.canvas_length), (_CAP, config.logit_cap)):
+            if not value:
+                raise CheckpointError(f"config.json: {key} is missing")
+        return replace(config, windowed=_windowed(text, config, wide))
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _windowed(text: Mapping[str, Any], config: ModelConfig, rotary: Mapping[str, Any]) -> Windowed:
@@ -49,11 +57,12 @@ def _windowed(text: Mapping[str, Any], config: ModelConfig, rotary: Mapping[str,
     kinds = text.get("layer_types") or [
         _NARROW if (i + 1) % _WIDE_EVERY else _WIDE for i in range(last + 1)
     ]
-    if len(kinds) != config.num_layers or not {_NARROW, _WIDE} >= set(kinds):
+    is_list = isinstance(kinds, list) and len(kinds) == config.num_layers
+    if not is_list or any(kind not in (_NARROW, _WIDE) for kind in kinds):
         raise CheckpointError(f"config.json: layer_types is {kinds!r}")
     wide = tuple(i for i, kind in enumerate(kinds) if kind == _WIDE or i == last)
     # Since transformers 5.24 what differs from layer to layer is written layer by layer.
-    own = (text.get("per_layer_config") or {}).get(str(last), {})
+    own = _table(_table(text.get("per_layer_config")).get(str(last)))
     keys = {"window": "sliding_window", "rotary_share": "partial_rotary_factor"}
     found = {
         "window": text.get("sliding_window"),
@@ -81,7 +90,7 @@ _SAME = (
 _GATED = tuple(f"{p}_proj.weight" for p in ("gate", "up", "down"))
 
 DIFFUSION_GEMMA = GemmaShape(
-    sizes=SIZES | {"logit_cap": "final_logit_softcapping", "canvas_length": "canvas_length"},
+    sizes=SIZES | {"logit_cap": _CAP, "canvas_length": "canvas_length"},
     experts={
         "count": "num_experts",
         "per_token": "top_k_experts",

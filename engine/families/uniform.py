@@ -51,6 +51,6 @@ UNIFORM = (
             ),
         ),
         models=published(APACHE, _26B, "google/diffusiongemma-26B-A4B-it", tied=True),
-        note="Cannot fill in place. Its eyes are left out: text only.",
+        note="Cannot fill in place; its vision tower is left out.",
     ),
 )

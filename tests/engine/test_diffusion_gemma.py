@@ -1,6 +1,7 @@
 """DiffusionGemma against transformers' own class: logits, the published loop, real sizes."""
 
 import json
+from itertools import islice
 
 import published
 import published_gemma
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from engine.catalogue import resolve_local
-from engine.config import Precision
+from engine.config import EFFORTS, Precision
 from engine.control import Control
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
@@ -17,8 +18,10 @@ from engine.folder import CheckpointFolder
 from engine.gemma import DiffusionGemma
 from engine.loading import load_model, network_of
 from engine.prefix_cache import PrefixCache
+from engine.protocol import Effort
 from engine.recognition import family_of
 from engine.shape import size_of
+from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.weights import FloatWeights
 
@@ -132,6 +135,23 @@ def test_the_published_loop(tmp_path, loud):
     assert lengths == {48} if loud == 1.0 else min(lengths) < 48
 
 
+def test_a_draft_is_that_of_its_seed_whatever_came_before(tmp_path):
+    base = published_gemma.reference(loud=3.0)  # whose sure tokens are text, not ends
+    model, files = opened(published.write(tmp_path, "diffusion-gemma", base))
+    tokenizer = Tokenizer(files.vocabulary())
+    filler = filler_of(model, tokenizer, FAMILY.layout, None, PrefixCache(model))
+    shape = HoleShape("def f(x):\n    y = ", "\n    return y\n")
+
+    def drafts(seed, count):
+        tries = filler.tries(shape, EFFORTS[Effort.QUICK], 2 * LENGTH, seed, Control())
+        return [(d.text, d.tokens, d.score) for d in islice(tries, count)]
+
+    first, second = drafts(7, 2)
+    assert drafts(8, 1) == [second] != [first]
+    assert drafts(7, 1) == [first]
+    assert first[1] == second[1] == 2 * LENGTH, "two canvases, each with no end in it"
+
+
 def test_files_of_later_transformers_write_layers_one_by_one(tmp_path, base, close):
     canvas = torch.tensor([CANVAS])
     expected = base(input_ids=torch.tensor([CONTEXT]), decoder_input_ids=canvas).logits[0]
@@ -151,7 +171,11 @@ def test_files_of_later_transformers_write_layers_one_by_one(tmp_path, base, clo
     [
         ({"layer_types": ["full_attention"]}, r"layer_types is \['full_attention'\]"),
         ({"layer_types": ["full_attention", "other"] * 2}, "layer_types is"),
+        ({"layer_types": 4}, "layer_types is 4"),
         ({"rope_parameters": None}, "rope_parameters is None, not of both kinds"),
+        ({"rope_parameters": {"full_attention": 1}}, "not of both kinds"),
+        ({"final_logit_softcapping": None}, "final_logit_softcapping is missing"),
+        ({"per_layer_config": 3, "global_head_dim": None}, "head_dim is missing"),
         ({"num_global_key_value_heads": 3}, "not a multiple of num_kv_heads 3"),
         ({"global_head_dim": None}, "head_dim is missing"),
         ({"sliding_window": "6"}, "sliding_window is '6', not a number above 0"),
@@ -165,6 +189,18 @@ def test_a_wrong_configuration_is_refused_by_name(tmp_path, base, change, said):
     folder = published.write(tmp_path, "diffusion-gemma", base, change={"text_config": text})
     with pytest.raises((CheckpointError, ConfigError), match=said):
         opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"canvas_length": None}, "canvas_length is missing"),
+        ({"text_config": [1]}, "text_config is missing"),
+    ],
+)
+def test_what_stands_beside_the_text_is_needed_too(tmp_path, base, change, said):
+    with pytest.raises(CheckpointError, match=said):
+        opened(published.write(tmp_path, "diffusion-gemma", base, change=change))
 
 
 def test_the_real_sizes_have_a_place_for_every_tensor():
