@@ -20,9 +20,12 @@ class Cache:
     def __init__(
         self, config: ModelConfig, capacity: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        shape = (config.num_layers, 2, 1, config.num_kv_heads, capacity, config.head_dim)
+        sizes = [config.heads_of(layer) for layer in range(config.num_layers)]
         # Zeros: `OneByOne` multiplies what is not written yet, by nothing.
-        self._store = torch.zeros(shape, dtype=dtype, device=device)
+        self._store = [  # (2, 1, G, capacity, head_dim) a layer
+            torch.zeros(2, 1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
+            for kv_heads, head_dim in sizes
+        ]
         self.capacity = capacity
         self.length = 0
         self.horizon = capacity  # how far `OneByOne` reads: the same for all passes of a request
@@ -38,11 +41,12 @@ class Cache:
     @property
     def num_bytes(self) -> int:
         """Memory taken, used or not."""
-        return self._store.nbytes
+        return sum(store.nbytes for store in self._store)
 
     def copy(self, other: Cache, num_tokens: int) -> None:
         """Take over the first `num_tokens` of another cache."""
-        self._store[..., :num_tokens, :] = other._store[..., :num_tokens, :]
+        for own, theirs in zip(self._store, other._store, strict=True):
+            own[..., :num_tokens, :] = theirs[..., :num_tokens, :]
         self.length = num_tokens
 
     def keep(self, num_tokens: int) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from engine.family import Chat
 from engine.tokenizer import Tokenizer
 
+_SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
+_HOLE = "[MISSING]"
+
 
 def conversation(
     tokenizer: Tokenizer, chat: Chat, system: str, user: str, answer: str
@@ -18,3 +21,12 @@ def conversation(
             elif text := part.replace("{}", words):
                 ids += tokenizer.encode(text)
     return ids
+
+
+def asked_for(tokenizer: Tokenizer, chat: Chat, before: str, after: str) -> list[int]:
+    """Return the tokens of a question for what is missing between two texts."""
+    question = (
+        f"Write the code that belongs in the place of {_HOLE}:\n"
+        f"```\n{before}{_HOLE}{after.rstrip()}\n```"
+    )
+    return conversation(tokenizer, chat, _SYSTEM, question, "```\n")

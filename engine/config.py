@@ -64,6 +64,18 @@ class Experts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Windowed:
+    """Layers that see a window of what is in front, among wide ones of another shape (Gemma 4)."""
+
+    window: int  # tokens, a token's own included
+    wide: tuple[int, ...]  # the layers that see everything; what follows is theirs
+    num_kv_heads: int
+    head_dim: int
+    rope_theta: float
+    rotary_share: float  # of each head that is rotated, in the same pairs as if all were
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """The shape of a pre-norm decoder: D wide, H heads, G key/value heads; defaults are Qwen2's.
 
@@ -90,12 +102,18 @@ class ModelConfig:
     rotary_share: float = 1.0  # of each head that is rotated; 0: positions are learned vectors
     rope_scale: float = 1.0  # positions are divided by it (arXiv:2306.15595)
     experts: Experts | None = None
+    windowed: Windowed | None = None
+    logit_cap: float = 0.0  # keeps logits within it, softly; 0: nothing does
+    canvas_length: int = (
+        0  # tokens that are denoised together, where the model was made for so many
+    )
 
     def __post_init__(self) -> None:
-        if self.num_heads % self.num_kv_heads:
-            raise ConfigError(
-                f"num_heads is {self.num_heads}, not a multiple of num_kv_heads {self.num_kv_heads}"
-            )
+        for kv_heads in {self.heads_of(layer)[0] for layer in range(self.num_layers)}:
+            if self.num_heads % kv_heads:
+                raise ConfigError(
+                    f"num_heads is {self.num_heads}, not a multiple of num_kv_heads {kv_heads}"
+                )
         if self.rotary_dim % 2:
             raise ConfigError(
                 f"{self.rotary_dim} numbers of each head are rotated: it needs an even number"
@@ -105,6 +123,12 @@ class ModelConfig:
     def rotary_dim(self) -> int:
         """How many numbers of each head are rotated."""
         return int(self.head_dim * self.rotary_share)
+
+    def heads_of(self, layer: int) -> tuple[int, int]:
+        """Return a layer's key/value heads and the numbers of each of its heads."""
+        if self.windowed and layer in self.windowed.wide:
+            return self.windowed.num_kv_heads, self.windowed.head_dim
+        return self.num_kv_heads, self.head_dim
 
     def check_room(self, needed: int) -> None:
         """Raise ConfigError if a hole and its context take more tokens than the model knows."""
@@ -161,12 +185,14 @@ class DenoiseConfig:
     guided: bool = False  # in the last half nothing is committed where the syntax goes wrong
     repairs: int = 0  # how often that is masked again once the canvas is done
     repair_margin: int = 2  # with so many tokens on each side
+    max_sweeps: int = 256  # passes over a canvas on which nothing is masked any more
     max_steps: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("commit_threshold", "revise_threshold"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}, not within 0 to 1")
+        if not 0.0 < self.commit_threshold <= 1.0:
+            raise ConfigError(f"commit_threshold is {self.commit_threshold}, not within 0 to 1")
+        if not 0.0 <= self.revise_threshold <= 1.0:
+            raise ConfigError(f"revise_threshold is {self.revise_threshold}, not within 0 to 1")
         for name in ("factor", "entropy_bound", "credit", "revoke_threshold"):
             if getattr(self, name) < 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, less than 0")
@@ -174,6 +200,7 @@ class DenoiseConfig:
             ("max_revisions", 0),
             ("repairs", 0),
             ("repair_margin", 0),
+            ("max_sweeps", 1),
             ("max_steps", 1),
             ("steps", 1),
             ("block_length", 1),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
 from engine.config import DenoiseConfig
-from engine.remasking import first_block, first_line, revisable, revocable, surest, widened
+from engine.remasking import first_block, first_line, revisable, revocable, surest
+from engine.repairs import Guide, Repairs
 from engine.schedule import SCHEDULED, tokens_due, tokens_sure
 from engine.scoring import Credit, confidence, rank
 
@@ -22,10 +22,6 @@ class Denoiser(Protocol):
     def __call__(self, canvas: Canvas) -> Tensor:
         """Return logits (L, V): row i scores the token of position i, shift undone."""
         ...
-
-
-# Says of a canvas without masks which positions (L,) bool stand where its syntax goes wrong.
-Guide = Callable[[Canvas], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +43,22 @@ def denoise(
     """Yield one step a forward pass until nothing is masked, then while sweeps revise tokens.
 
     Every step commits at least one token; a sweep revises at least one or is the last; a position
-    is revised at most `max_revisions` times. So the loop ends. Stop it by closing the generator.
-    Steps that a schedule gives no token are left out: they would not change what the next one sees.
+    is revised at most `max_revisions` times, and there are at most `max_sweeps`. So the loop ends.
+    Stop it by closing the generator. Steps that a schedule gives no token are left out: they would
+    not change what the next one sees.
 
     `guide` takes part as `config` says. `ends_line` (V,) bool are the tokens with a line end in
     them: given them, lines come one after the other.
     """
-    step = 0  # of the block's schedule
-    repairs = config.repairs if guide else 0
-    wrong: list[tuple[int, int]] = []  # position and token: what repairs took back
-    trust = torch.ones(len(canvas))  # how sure the tokens were when they were committed
+    step = sweeps = 0  # of the block's schedule; over a canvas that was done
+    repairs = Repairs(guide, config.repairs, config.repair_margin, len(canvas))
     credit = Credit(config.credit) if config.credit else None
     for _ in range(config.max_steps):
-        logits = denoiser(canvas)
-        if wrong:
-            logits = logits.clone()  # what a model answers in inference mode is not ours to change
-            for place, token in wrong:
-                logits[place, token] = -torch.inf
+        logits = repairs.barred(denoiser(canvas))
         logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
         was_done = canvas.is_done
+        sweeps += was_done
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         block = first_block(canvas.masked, config.block_length, config.block_offset)
         if ends_line is not None:
@@ -84,17 +76,15 @@ def denoise(
             step = 0 if count == remaining else step
         commit = surest(rank(logits, sureness, config.scoring), block, count)
         before, canvas = canvas, canvas.write(guess, commit | revise)
-        trust = torch.where(commit | revise, sureness, trust)
+        repairs.note(commit | revise, sureness)
         if config.revoke_threshold:
             doubted = revocable(logits, before, config.revoke_threshold, config.max_revisions)
             canvas = canvas.revoke(doubted & ~revise)
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):
-            faulty = guide(canvas) if guide and repairs else None
-            if faulty is None or not bool(faulty.any()):
+            repaired = repairs.of(canvas)
+            if repaired is None:
                 return
-            # Of the tokens that may have gone wrong the least sure one must become another.
-            place = int(trust.masked_fill(~faulty, torch.inf).argmin())
-            wrong.append((place, int(canvas.ids[place])))
-            canvas = canvas.revoke(widened(faulty, config.repair_margin))
-            repairs -= 1
+            canvas = repaired
+        if sweeps == config.max_sweeps:
+            return

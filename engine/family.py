@@ -82,6 +82,19 @@ class InPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Editing:
+    """How a family that was trained to correct itself reveals and changes tokens.
+
+    At each pass a block's committed tokens give way to others that are surer than `revise`, as
+    often as may be; once nothing is masked there are at most `sweeps` more passes.
+    """
+
+    commit: float
+    revise: float
+    sweeps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
     """How a family fills that sees all blocks of a text so far, and all of the block at hand.
 
@@ -95,6 +108,16 @@ class Blocks:
     mask: Token
     ends: tuple[str, ...]  # the first one fills what is behind the end
     prompt: Fim | Chat
+    editing: Editing | None = None
 
 
-Layout = Family | InPlace | Blocks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """How a family fills that makes text of random tokens, a canvas at a time behind a prompt."""
+
+    layout: Literal["causal_ctx+canvas"] = "causal_ctx+canvas"
+    ends: tuple[str, ...]
+    prompt: Chat
+
+
+Layout = Family | InPlace | Blocks | Uniform

@@ -50,11 +50,14 @@ class CheckpointFolder(Mapping[str, Tensor]):
         )
         self.config = config_of(path, family, tied=tied)
         self._stored = family.shape.stored(self.config)
-        self._check(family.shape.tensors[_HEAD])
+        self._check(family.shape.tensors[_HEAD], family.shape.ignored)
 
     def __getitem__(self, name: str) -> Tensor:
         found = self._stored[name]
-        if found.rows is None:
+        if found.expert is not None:  # a view: what is mapped stays so
+            tensor = self._shards[found.name].get_tensor(found.name)[found.expert]
+            tensor = tensor if found.rows is None else tensor[slice(*found.rows)]
+        elif found.rows is None:
             tensor = self._shards[found.name].get_tensor(found.name)
         else:
             whole, rows = self._shards[found.name].get_slice(found.name), slice(*found.rows)
@@ -72,7 +75,7 @@ class CheckpointFolder(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self._stored)
 
-    def _check(self, head: str) -> None:
+    def _check(self, head: str, ignored: tuple[str, ...]) -> None:
         """Compare what the files hold with what the configuration asks for; reads headers only."""
         for stored in self._stored.values():
             theirs = stored.name
@@ -90,6 +93,7 @@ class CheckpointFolder(Mapping[str, Tensor]):
                     "F16 and BF16 are read"
                 )
         unknown = set(self._shards) - {stored.name for stored in self._stored.values()} - {head}
+        unknown = {name for name in unknown if not name.startswith(ignored)}
         if unknown := {name for name in unknown if not name.endswith(_COMPUTED)}:
             raise CheckpointError(
                 f"{self.path}: tensor {min(unknown)!r} and {len(unknown) - 1} more have no place "

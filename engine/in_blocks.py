@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.chat import conversation
+from engine.chat import asked_for
 from engine.config import DenoiseConfig, EffortConfig
 from engine.context import Context
 from engine.control import Control
@@ -27,8 +27,6 @@ from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft, draft_of
 
-_SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
-_HOLE = "[MISSING]"
 _CHUNK = 512  # tokens of one pass, at most; a cancel waits for one of them
 
 
@@ -103,7 +101,7 @@ class BlockFiller:
         ids: list[int] = []
         scores: list[float] = []
         is_done = False
-        for block in self.blocks(prompt, max_tokens, effort.denoise, control):
+        for block in self.blocks(prompt, max_tokens, self.sampler(effort.denoise), control):
             found = block.canvas.ids.tolist()
             end = next((i for i, token in enumerate(found) if token in self.ends), len(found))
             ids += found[:end]
@@ -112,6 +110,21 @@ class BlockFiller:
             if is_done:
                 break
         yield draft_of(shape, self._tokenizer.decode(ids), scores, control.draft, control.how)
+
+    def sampler(self, config: DenoiseConfig) -> DenoiseConfig:
+        """Return how a block is denoised: as an effort says, unless the family edits tokens.
+
+        LLaDA2.1's rule, arXiv:2602.08676.
+        """
+        if (editing := self._family.editing) is None:
+            return config
+        return replace(
+            config,
+            commit_threshold=editing.commit,
+            revise_threshold=editing.revise,
+            max_revisions=config.max_steps,  # as often as may be
+            max_sweeps=editing.sweeps,
+        )
 
     def blocks(
         self, prompt: list[int], max_tokens: int, config: DenoiseConfig, control: Control
@@ -165,8 +178,4 @@ class BlockFiller:
                 *context.tokens(self._tokenizer, prompt, effort.max_prefix, effort.max_suffix),
                 self._middle,
             ]
-        question = (
-            f"Write the code that belongs in the place of {_HOLE}:\n"
-            f"```\n{before}{_HOLE}{after.rstrip()}\n```"
-        )
-        return conversation(self._tokenizer, prompt, _SYSTEM, question, "```\n")
+        return asked_for(self._tokenizer, prompt, before, after)

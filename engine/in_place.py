@@ -16,7 +16,7 @@ from engine.canvas import Canvas
 from engine.config import EXACT, EffortConfig, Refresh
 from engine.context import Context
 from engine.control import Control
-from engine.denoise import Guide, denoise
+from engine.denoise import denoise
 from engine.family import InPlace
 from engine.frames import show_step
 from engine.guidance import SyntaxGuide
@@ -24,6 +24,7 @@ from engine.holes import Holes
 from engine.in_place_denoiser import InPlaceDenoiser
 from engine.lengths import LENGTHS, calibrated
 from engine.model import Transformer
+from engine.repairs import Guide
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer

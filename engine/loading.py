@@ -17,12 +17,13 @@ from engine.errors import CheckpointError, ConfigError
 from engine.family import Family, Layout
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
+from engine.gemma import DiffusionGemma
 from engine.model import Transformer
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
-from engine.weights import PackedWeights, pack, weights_of
+from engine.weights import PackedWeights, Weights, pack, weights_of
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +119,17 @@ def load_model(
         weights = weights_of(checkpoint.config, checkpoint.tensors(), precision)
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
-    transformer = Transformer(weights)
+    transformer = network_of(weights)
     if adapter:
         report("reading the adapter", 0.95)
         load_adapter(transformer, adapter, local.entry.sha256)
     report("ready", 1.0)
     return transformer, tokenizer
+
+
+def network_of(weights: Weights) -> Transformer:
+    """Build the network that a configuration asks for."""
+    return DiffusionGemma(weights) if weights.config.windowed else Transformer(weights)
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

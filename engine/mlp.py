@@ -67,9 +67,9 @@ class ExpertsMlp:
         if config.has_bias:
             self._bias = weights.vector(f"{stem}.gate.expert_bias").float()
         self._experts = [GatedMlp(weights, f"{stem}.experts.{e}") for e in range(config.count)]
-        self._shared: GatedMlp | None = None
+        self.shared: GatedMlp | None = None
         if config.shared_width:
-            self._shared = GatedMlp(weights, f"{stem}.shared_experts")
+            self.shared = GatedMlp(weights, f"{stem}.shared_experts")
 
     def adapt(self, updates: Mapping[str, LowRank]) -> None:
         """Refuse: which expert would an update belong to?"""
@@ -78,15 +78,19 @@ class ExpertsMlp:
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
         flat = x.reshape(-1, x.shape[-1])
-        chosen, shares = self.route(flat)
-        y = torch.zeros_like(flat)
+        y = self.mix(flat, *self.route(flat), adapted)
+        if self.shared is not None:
+            y = y + self.shared(flat, adapted)
+        return y.view_as(x)
+
+    def mix(self, x: Tensor, chosen: Tensor, shares: Tensor, adapted: bool = False) -> Tensor:
+        """Return the sum (T, D) of what chosen experts (T, k) make of x (T, D), by their shares."""
+        y = torch.zeros_like(x)
         for e in chosen.unique().tolist():
             tokens, slot = (chosen == e).nonzero(as_tuple=True)
             share = shares[tokens, slot, None].to(x.dtype)
-            y.index_add_(0, tokens, self._experts[e](flat[tokens], adapted) * share)
-        if self._shared is not None:
-            y = y + self._shared(flat, adapted)
-        return y.view_as(x)
+            y.index_add_(0, tokens, self._experts[e](x[tokens], adapted) * share)
+        return y
 
     def route(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return each token's experts (T, k) and what they count (T, k), for x (T, D)."""

@@ -84,9 +84,9 @@ class Layer:
 class Transformer:
     """The network: vectors and a cache in, hidden states out; `logits` reads them."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, layer: type[Layer] = Layer) -> None:
         self.config = config = weights.config
-        self.layers = [Layer(i, weights) for i in range(config.num_layers)]
+        self.layers = [layer(i, weights) for i in range(config.num_layers)]
         self.norm = norm_of(weights, "norm")
         self.head = weights.linear(["lm_head"])
         self._embedding = weights.embedding()

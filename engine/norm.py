@@ -10,7 +10,7 @@ from engine.config import ModelConfig
 from engine.weights import Weights
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+def rms_norm(x: Tensor, weight: Tensor | float, eps: float) -> Tensor:
     """Normalise in float32, whatever the dtype of x, as the checkpoints were trained."""
     wide = x.float()
     return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight

@@ -7,7 +7,7 @@ those of Qwen2 and Llama without `model.`, and "their" names, which are those of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 from engine.config import Experts, ModelConfig
@@ -31,7 +31,8 @@ SIZES = {
 class Stored:
     """Where one of our tensors lies: the rows of one of theirs, perhaps transposed, plus a number.
 
-    `size` is that of their tensor as it lies there; `rows` None stands for all.
+    `size` is that of their tensor as it lies there; `rows` None stands for all. Where theirs holds
+    all experts of a layer, `expert` tells which.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stored:
     rows: tuple[int, int] | None
     transposed: bool
     plus: float
+    expert: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Shape:
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the values keys may have
     tensors: Mapping[str, str]
     stacked: frozenset[str] = frozenset()  # of theirs: query, key and value in one
+    ignored: tuple[str, ...] = ()  # how the names begin of what is there for other than text
     transposed: bool = False  # matrices lie (inputs, outputs)
     norms_less_one: bool = False  # the weights of norms are stored less 1
     scales_embedding: bool = False  # by the root of the width
@@ -89,12 +92,12 @@ class Shape:
                 chosen[name] = chosen.get(name) in (True, "sigmoid")
             if "shared_width" in chosen and type(chosen["shared_width"]) is int:
                 chosen["shared_width"] *= known.get("num_shared_experts", 1)
-            experts = Experts(**_numbers(Experts, chosen, self.experts))
+            experts = Experts(**numbers(Experts, chosen, self.experts))
         window = known.get("sliding_window")
         if "sliding_window" in self.usual and isinstance(window, int) and window > 0:
             found["max_positions"] = min(found["max_positions"], window)
         return ModelConfig(
-            **_numbers(ModelConfig, found, self.sizes),
+            **numbers(ModelConfig, found, self.sizes),
             **self.given,
             tied_embedding=tied,
             qk_norm="layers.{}.self_attn.q_norm.weight" in self.tensors,
@@ -110,6 +113,8 @@ class Shape:
         found: dict[str, Stored] = {}
         for ours, theirs in self.tensors.items():
             layers = range(config.num_layers) if "{}" in ours else range(1)
+            if config.windowed and ours.endswith("v_proj.weight"):  # a wide layer's is its key
+                layers = [i for i in layers if i not in config.windowed.wide]
             if any(part in ours for part in (".experts.", ".shared_experts.", ".mlp.gate.")):
                 layers = range(first, config.num_layers)
                 if "shared" in ours and not (experts and experts.shared_width):
@@ -122,6 +127,8 @@ class Shape:
                 for e in range(experts.count) if experts and "{e}" in ours else range(1):
                     name = ours.format(i, e=e)
                     found[name] = self._stored(name, theirs.format(i, e=e), theirs, config)
+                    if "{e}" in ours and "{e}" not in theirs:
+                        found[name] = _among_experts(name, found[name], e, config)
         if config.tied_embedding:
             found["lm_head.weight"] = found["embed_tokens.weight"]
         return found
@@ -136,6 +143,18 @@ class Shape:
         transposed = self.transposed and len(size) == 2 and ours.startswith("layers.")
         plus = 1.0 if self.norms_less_one and ours.endswith("norm.weight") else 0.0
         return Stored(name, size[::-1] if transposed else size, rows, transposed, plus)
+
+
+def _among_experts(ours: str, stored: Stored, expert: int, config: ModelConfig) -> Stored:
+    """Return where a matrix of an expert lies in (E, outputs, inputs), gates in front of ups."""
+    assert config.experts
+    rows, columns = stored.size
+    part = ours.split(".")[-2]
+    if part == "down_proj":
+        return replace(stored, size=(config.experts.count, rows, columns), expert=expert)
+    start = rows if part == "up_proj" else 0
+    size = (config.experts.count, 2 * rows, columns)
+    return replace(stored, size=size, rows=(start, start + rows), expert=expert)
 
 
 def _flat(data: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
@@ -156,7 +175,7 @@ def _flat(data: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
     return {**rotary, **data}, float(factor)
 
 
-def _numbers(cls: type, found: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+def numbers(cls: type, found: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
     """Check that values are numbers of the kind that the fields of a dataclass have."""
     kinds = {f.name: float if f.type == "float" else int for f in fields(cls)}
     optional = {f.name for f in fields(cls) if f.default is not MISSING}
@@ -180,11 +199,17 @@ def _numbers(cls: type, found: Mapping[str, Any], keys: Mapping[str, str]) -> di
 def size_of(ours: str, config: ModelConfig) -> tuple[int, ...]:
     """Return the size of one of our tensors."""
     part, kind = ours.split(".")[-2:]
-    heads, kv_heads = (n * config.head_dim for n in (config.num_heads, config.num_kv_heads))
+    layer = int(ours.split(".")[1]) if ours.startswith("layers.") else 0
+    kv_heads, head_dim = config.heads_of(layer)
+    heads, kv_heads = config.num_heads * head_dim, kv_heads * head_dim
     inner = config.mlp_width
+    if kind in ("context_scalar", "canvas_scalar"):
+        return (1,)
     if experts := config.experts:
-        if kind == "expert_bias":
+        if kind in ("expert_bias", "expert_scale"):
             return (experts.count,)
+        if kind == "input_scale":
+            return (config.width,)
         if part == "gate":
             return experts.count, config.width
         if ".experts." in ours:
@@ -198,7 +223,7 @@ def size_of(ours: str, config: ModelConfig) -> tuple[int, ...]:
     if part == "embed_positions":
         return config.max_positions, config.width
     if part in ("q_norm", "k_norm"):
-        return (config.head_dim,)
+        return (head_dim,)
     if part not in rows:
         return (config.width,)
     columns = {"o_proj": heads, "down_proj": inner}.get(part, config.width)

@@ -32,11 +32,12 @@ class SpecialTokens:
             )
         return found
 
-    def barred(self, mask: int, *allowed: int) -> Tensor:
+    def barred(self, mask: int | None, *allowed: int) -> Tensor:
         """Tell which tokens a mask cannot become: (V,) bool, true but for text and `allowed`."""
         barred = torch.ones(self._size, dtype=torch.bool)
         barred[[i for i in self._tokenizer.ordinary() if i < self._size]] = False
-        barred[mask] = True  # it may be a token that is text elsewhere
+        if mask is not None:
+            barred[mask] = True  # it may be a token that is text elsewhere
         barred[list(allowed)] = False
         return barred
 

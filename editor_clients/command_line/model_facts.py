@@ -17,7 +17,7 @@ from engine.catalogue import ModelEntry
 from engine.config import ModelConfig, Precision
 from engine.errors import EngineError
 from engine.families import FAMILIES, NAMED, OpenFamily, Published
-from engine.family import Blocks, Family, Fim, InPlace
+from engine.family import Blocks, Family, Fim, InPlace, Uniform
 from engine.fetch import sha256_of
 from engine.footprint import footprint
 from engine.hub import hub_id, source_of
@@ -122,6 +122,8 @@ def _of_family(family: OpenFamily) -> str:
         case Blocks():
             prompt = "a FIM prompt" if isinstance(layout.prompt, Fim) else "a question"
             fills = f"through {prompt}, {layout.block} tokens at a time"
+        case Uniform():
+            fills = "through a question, out of noise, a canvas at a time"
         case Family():
             fills = "through a FIM prompt, one token at a time"
     rewrites = isinstance(layout, Family) and layout.chat is not None

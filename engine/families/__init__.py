@@ -9,8 +9,9 @@ from engine.families.autoregressive import AUTOREGRESSIVE
 from engine.families.entry import OpenFamily, Published
 from engine.families.in_blocks import IN_BLOCKS
 from engine.families.in_place import IN_PLACE
+from engine.families.uniform import UNIFORM
 
-FAMILIES = (*IN_PLACE, *IN_BLOCKS, *AUTOREGRESSIVE)
+FAMILIES = (*IN_PLACE, *IN_BLOCKS, *UNIFORM, *AUTOREGRESSIVE)
 NAMED = {family.name: family for family in FAMILIES}
 
 __all__ = ["FAMILIES", "NAMED", "OpenFamily", "Published"]

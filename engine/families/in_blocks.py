@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.families.entry import (
     APACHE,
     CHATML,
@@ -16,7 +18,7 @@ from engine.families.entry import (
     published,
     sizes,
 )
-from engine.family import Blocks, Chat, Fim
+from engine.family import Blocks, Chat, Editing, Fim
 from engine.shapes import (
     LLADA2,
     LLAMA,
@@ -39,7 +41,23 @@ _SDAR = Blocks(
     ends=("<|endoftext|>", "<|im_end|>"),
     prompt=CHATML,
 )
-
+_LLADA2 = Blocks(
+    shift=0,
+    block=32,
+    mask="<|mask|>",
+    ends=("<|endoftext|>", "<|role_end|>"),
+    prompt=Chat(
+        system="<role>SYSTEM</role>{}<|role_end|>",
+        user="<role>HUMAN</role>{}<|role_end|>",
+        answer="<role>ASSISTANT</role>",
+    ),
+)
+_LLADA2_MINI = (
+    sizes(20, 2048, (16, 4), 5120, 157184, theta=6e5, head_dim=128)
+    | {"num_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 512}
+    | {"first_k_dense_replace": 1, "n_group": 8, "topk_group": 4}
+    | {"routed_scaling_factor": 2.5}
+)
 
 IN_BLOCKS = (
     OpenFamily(
@@ -150,30 +168,27 @@ IN_BLOCKS = (
         model_types=("llada2_moe",),
         classes=("LLaDA2MoeModelLM",),
         shape=LLADA2,
-        layout=Blocks(
-            shift=0,
-            block=32,
-            mask="<|mask|>",
-            ends=("<|endoftext|>", "<|role_end|>"),
-            prompt=Chat(
-                system="<role>SYSTEM</role>{}<|role_end|>",
-                user="<role>HUMAN</role>{}<|role_end|>",
-                answer="<role>ASSISTANT</role>",
-            ),
-        ),
+        layout=_LLADA2,
         models=(
-            *published(
-                APACHE,
-                sizes(20, 2048, (16, 4), 5120, 157184, theta=6e5, head_dim=128)
-                | {"num_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 512}
-                | {"first_k_dense_replace": 1, "n_group": 8, "topk_group": 4}
-                | {"routed_scaling_factor": 2.5},
-                "inclusionAI/LLaDA2.0-mini",
-                "inclusionAI/LLaDA2.1-mini",
-            ),
-            *published(APACHE, None, "inclusionAI/LLaDA2.0-flash", "inclusionAI/LLaDA2.1-flash"),
+            *published(APACHE, _LLADA2_MINI, "inclusionAI/LLaDA2.0-mini"),
+            *published(APACHE, None, "inclusionAI/LLaDA2.0-flash"),
         ),
-        note="LLaDA2.1's token editing is done by revisions, LLaDA2.2's insertion and deletion is "
-        "not; the sizes of the flash models are not known to us.",
+        note="The sizes of the flash model are not known to us.",
+    ),
+    OpenFamily(
+        name="llada2.1",
+        model_types=("llada2_moe",),
+        classes=("LLaDA2MoeModelLM",),
+        told_by=("llada2.1", "llada2.2"),
+        shape=LLADA2,
+        # The quality mode of its model card.
+        layout=replace(_LLADA2, editing=Editing(commit=0.7, revise=0.5, sweeps=16)),
+        models=(
+            *published(APACHE, _LLADA2_MINI, "inclusionAI/LLaDA2.1-mini"),
+            *published(APACHE, None, "inclusionAI/LLaDA2.1-flash"),
+            *published(UNKNOWN, None, "inclusionAI/LLaDA2.2-flash"),
+        ),
+        note="Edits the tokens of the block at hand; LLaDA2.2's insertion and deletion is not "
+        "done. The sizes of the flash models are not known to us.",
     ),
 )

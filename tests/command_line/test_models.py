@@ -61,8 +61,13 @@ def test_the_parameters_are_those_of_the_model():
         config = shape.config(
             published.config_json(base, family), tied=base.config.tie_word_embeddings
         )
-        expected = sum(p.numel() for p in base.parameters())
-        expected += sum(b.numel() for n, b in base.named_buffers() if "correction_bias" in n)
+        kept = [*base.named_parameters()]
+        kept += [
+            (name, buffer)
+            for name, buffer in base.named_buffers()
+            if name.endswith(("correction_bias", "layer_scalar"))
+        ]
+        expected = sum(t.numel() for name, t in kept if not name.startswith(shape.ignored))
         assert footprint(shape, config).parameters == expected, family
 
 

@@ -10,7 +10,7 @@ from engine.config import EFFORTS, Refresh
 from engine.control import Control
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
-from engine.family import Blocks, Family, InPlace
+from engine.family import Blocks, Family, InPlace, Uniform
 from engine.loading import load_editor
 from engine.protocol import EditRequest, Effort
 from engine.stopping import HoleShape
@@ -113,7 +113,7 @@ def test_a_tokenizer_without_the_familys_tokens_is_refused(tmp_path, family):
     match layout:
         case Family(fim=fim):
             name = fim.middle
-        case Blocks(ends=ends):
+        case Blocks(ends=ends) | Uniform(ends=ends):
             name = ends[0]
         case InPlace(start=str(start)):
             name = start

@@ -1,6 +1,7 @@
 """Our loop against the published ones, written here plainly, on transformers' own classes."""
 
 import itertools
+from dataclasses import replace
 
 import published
 import pytest
@@ -11,7 +12,7 @@ from engine.config import EFFORTS, Decoding, DenoiseConfig, Pacing, Scoring
 from engine.control import Control
 from engine.denoise import denoise
 from engine.families import FAMILIES
-from engine.family import Blocks, InPlace
+from engine.family import Blocks, Editing, InPlace
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.model import Transformer
@@ -230,6 +231,74 @@ def test_dreamon_finds_the_length_itself(tmp_path):
     assert len(drafts) == 2  # from 4 masks, and from 12, the most there may be
     assert control.forward_calls == control.steps == len(frames)
     assert max(len(frame.tokens) for frame in frames) == 12
+
+
+def edited(base, prompt, tokens, size, barred, mask, commit, revise, sweeps):
+    """LLaDA2.1's joint threshold decoding (arXiv:2602.08676): the blocks after each pass.
+
+    Masks become tokens that are surer than `commit`, or else the surest one; at the same pass the
+    block's other tokens, but for the prompt's, become what the model is surer of than `revise`.
+    """
+    total = -(-(len(prompt) + tokens) // size) * size
+    x = [*prompt, *[mask] * (total - len(prompt))]
+    states = []
+    for start in range(len(prompt) // size * size, total, size):
+        places = [p for p in range(start, start + size) if p >= len(prompt)]
+        post = 0
+        while True:
+            masked = [p for p in places if x[p] == mask]
+            if not masked:
+                post += 1
+                if post > sweeps:
+                    break
+            logits = published.read_in_blocks(base, x[: start + size], size)
+            sureness, guess = logits.masked_fill(barred, -torch.inf).softmax(-1).max(-1)
+            revealed = [p for p in masked if sureness[p] > commit]
+            if masked and not revealed:
+                revealed = [max(masked, key=lambda p: float(sureness[p]))]
+            changed = [
+                p
+                for p in places
+                if p not in masked and int(guess[p]) != x[p] and sureness[p] > revise
+            ]
+            if not revealed and not changed:
+                break
+            for p in revealed + changed:
+                x[p] = int(guess[p])
+            states.append([None if x[p] == mask else x[p] for p in places])
+    return states
+
+
+@pytest.mark.parametrize(
+    ("commit", "revise", "sweeps"), [(0.5, 0.0, 16), (0.7, 0.5, 16), (0.95, 0.9, 16), (0.1, 0.1, 3)]
+)
+def test_token_editing(tmp_path, monkeypatch, commit, revise, sweeps):
+    edits = 0
+    steps = []
+    monkeypatch.setattr("engine.in_blocks.show_step", lambda *seen: steps.append(seen[-1]))
+    for seed, (length, tokens) in enumerate([(40, 20), (32, 33)]):
+        base = published.reference("grouped", seed=seed)
+        base.lm_head.weight.mul_(3)  # a model that is sure of something
+        filler = loaded(published.write(tmp_path / str(seed), "llada2.1", base))
+        assert filler._family.editing == Editing(commit=0.7, revise=0.5, sweeps=16)
+        filler._family = replace(
+            filler._family, editing=Editing(commit=commit, revise=revise, sweeps=sweeps)
+        )
+        filler._barred[filler.ends] = True  # an end stays where it is in ours
+        prompt = [(31 * i + seed) % 256 for i in range(length)]
+        steps.clear()
+        config = filler.sampler(EFFORTS[Effort.QUICK].denoise)
+        list(filler.blocks(prompt, tokens, config, Control()))
+        got = [
+            [None if m else t for t, m in zip(s.canvas.ids.tolist(), s.canvas.masked, strict=True)]
+            for s in steps
+        ]
+        got = [state for before, state in itertools.pairwise([None, *got]) if state != before]
+        size, barred = filler._family.block, filler._barred
+        expected = edited(base, prompt, tokens, size, barred, filler.mask, commit, revise, sweeps)
+        assert got == expected
+        edits += max(int(s.canvas.revisions.max()) for s in steps)
+    assert edits
 
 
 def in_blocks(base, family, prompt, tokens, steps, threshold, filler):

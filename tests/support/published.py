@@ -2,8 +2,11 @@
 
 import json
 
-import tiny
+import published_gemma
 import torch
+from published_tokenizer import IDS, VOCAB, write_tokenizer
+from published_tokenizer import SPECIAL as SPECIAL
+from published_tokenizer import WORDS as WORDS
 from safetensors.torch import save_file
 from transformers import (
     GemmaConfig,
@@ -25,48 +28,6 @@ from transformers import (
 )
 
 WIDTH, LAYERS, HEADS, KV_HEADS = 48, 2, 4, 2
-SPECIAL = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<|repo_name|>",
-    "<|file_sep|>",
-    "<|beginoftext|>",
-    "<|startoftext|>",
-    "<s>",
-    "<|mask|>",
-    "<|mdm_mask|>",
-    "[MASK]",
-    "<|expand|>",
-    "|<MASK>|",
-    "<|MASK|>",
-    "<|role_end|>",
-    "<[begin▁of▁sentence]>",
-    "<[end▁of▁sentence]>",
-    "<[fim-prefix]>",
-    "<[fim-suffix]>",
-    "<[fim-middle]>",
-    "<fim_prefix>",
-    "<fim_suffix>",
-    "<fim_middle>",
-    "<file_sep>",
-    "<｜begin▁of▁sentence｜>",
-    "<｜end▁of▁sentence｜>",
-    "<｜fim▁begin｜>",
-    "<｜fim▁hole｜>",
-    "<｜fim▁end｜>",
-    "<bos>",
-    "<eos>",
-    "<|file_separator|>",
-)
-MERGES = ["Ġ Ġ", "i n", "r e", "re t"]
-WORDS = [*tiny.byte_characters(), *(m.replace(" ", "") for m in MERGES)]
-IDS = {name: len(WORDS) + i for i, name in enumerate(SPECIAL)}
-VOCAB = len(WORDS) + len(SPECIAL) + 3  # padding rows, as the real ones have
 CLASSES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
@@ -133,6 +94,16 @@ FORMS = {
         {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},
         "LLaDA2.0-mini",
     ),
+    "llada2.1": (
+        "grouped",
+        {"model_type": "llada2_moe", "architectures": ["LLaDA2MoeModelLM"]},
+        "LLaDA2.1-mini",
+    ),
+    "diffusion-gemma": (
+        "gemma_diffusion",
+        published_gemma.CONFIG | {"text_config": published_gemma.TEXT},
+        "diffusiongemma-26B-A4B-it",
+    ),
     "qwen2.5-coder": ("qwen2", {"model_type": "qwen2"}, "Qwen2.5-Coder-0.5B"),
     "starcoder2": ("starcoder2", {"model_type": "starcoder2"}, "starcoder2-3b"),
     "deepseek-coder": ("scaled", {"model_type": "llama"}, "deepseek-coder-1.3b-base"),
@@ -165,6 +136,8 @@ LLADA2_NAMES = {
 
 def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB, width=WIDTH):
     """A random model of transformers of the same shape."""
+    if kind == "gemma_diffusion":
+        return published_gemma.reference(seed)
     config_type, model_type = CLASSES[kind]
     torch.manual_seed(seed)
     tied = tied or kind in TIED
@@ -219,6 +192,8 @@ def reference(kind, *, seed=0, tied=False, vocab_size=VOCAB, width=WIDTH):
 
 def tensors_of(model, family):
     """The model's tensors as the family's files name them."""
+    if family == "diffusion-gemma":
+        return published_gemma.tensors_of(model)
     found = {}
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
@@ -234,7 +209,7 @@ def tensors_of(model, family):
             found[name] = tensor
     if family in ("llada", "illada"):
         found = {renamed(name, LLADA_NAMES): tensor for name, tensor in found.items()}
-    if family == "llada2":
+    if FORMS[family][0] == "grouped":
         for i in range(model.config.num_hidden_layers):
             stem = f"model.layers.{i}.self_attn."
             parts = [found.pop(f"{stem}{p}_proj.weight") for p in "qkv"]
@@ -251,6 +226,8 @@ def renamed(name, names):
 
 def config_json(model, family):
     c, extra = model.config, FORMS[family][1]
+    if family == "diffusion-gemma":
+        return extra
     if family in ("llada", "illada"):
         return extra | {
             "activation_type": "silu",
@@ -343,65 +320,6 @@ OTHER_KEYS = {
         "partial_rotary_factor": 0.5,
     },
 }
-
-
-def write_tokenizer(folder, *, files="json"):
-    """Write tokenizer.json (as Qwen2's: NFC, added tokens), or the older two files (as Dream's)."""
-    ids = {word: i for i, word in enumerate(WORDS)}
-    if files == "older":
-        (folder / "vocab.json").write_text(json.dumps(ids), "utf-8")
-        (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES]) + "\n", "utf-8")
-        added = {str(i): {"content": name, "special": True} for name, i in IDS.items()}
-        settings = {"added_tokens_decoder": added, "tokenizer_class": "DreamTokenizer"}
-        (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
-        return
-    split = (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-    )
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-    byte_level = {
-        "type": "ByteLevel",
-        "add_prefix_space": False,
-        "trim_offsets": False,
-        "use_regex": False,
-    }
-    data = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            {"id": i, "content": name, "special": "fim" not in name} | flags
-            for name, i in IDS.items()
-        ],
-        "normalizer": {"type": "NFC"},
-        "pre_tokenizer": {
-            "type": "Sequence",
-            "pretokenizers": [
-                {
-                    "type": "Split",
-                    "pattern": {"Regex": split},
-                    "behavior": "Isolated",
-                    "invert": False,
-                },
-                byte_level,
-            ],
-        },
-        "post_processor": byte_level,
-        "decoder": byte_level,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": "",
-            "end_of_word_suffix": "",
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "vocab": ids,
-            "merges": MERGES,
-        },
-    }
-    (folder / "tokenizer.json").write_text(json.dumps(data), "utf-8")
 
 
 def write(parent, family, model, *, shards=1, dtype=torch.float32, change=None, omit=(), add=None):
