@@ -213,6 +213,13 @@ def _add_serve(
     command.add_argument(
         "--replicas", type=count, default=1, metavar="N", help="how many engines Ray runs"
     )
+    command.add_argument(
+        "--batch",
+        type=count,
+        default=4,
+        metavar="N",
+        help="how many requests each of them decodes together (default: 4)",
+    )
 
 
 def _add_model(commands: Commands, manners: argparse.ArgumentParser) -> None:

@@ -117,7 +117,9 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             from editor_clients.command_line import serving
 
             if args.ray:
-                return serving.run_on_ray(args.model, args.port, args.replicas, _screen(args))
+                return serving.run_on_ray(
+                    args.model, args.port, args.replicas, args.batch, _screen(args)
+                )
             return serving.run(args.model, args.port, _screen(args))
         case "model":
             from editor_clients.command_line import models

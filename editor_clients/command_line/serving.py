@@ -35,15 +35,16 @@ def run(model: str | None, port: int, screen: Screen) -> Exit:
     return Exit.DONE
 
 
-def run_on_ray(model: str | None, port: int, replicas: int, screen: Screen) -> Exit:
+def run_on_ray(model: str | None, port: int, replicas: int, batch: int, screen: Screen) -> Exit:
     """Serve by engines of its own, on Ray, until interrupted; then finish what is worked on."""
     from engine.serving import cluster
 
     token = _token(port)
-    make = cluster.maker_of(ready_model(model, screen))
+    make = cluster.maker_of(ready_model(model, screen), batch)
     screen.say(f"starting {counted(replicas, 'replica')}")
     try:
-        cluster.start(cluster.Cluster(replicas=replicas, port=port, token=token), make)
+        wanted = cluster.Cluster(replicas=replicas, batch=batch, port=port, token=token)
+        cluster.start(wanted, make)
         _say_where(port, screen)
         ends = {signal.SIGINT, signal.SIGTERM}
         signal.pthread_sigmask(signal.SIG_BLOCK, ends)

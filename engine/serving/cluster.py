@@ -28,17 +28,16 @@ from engine.serving.guard import Guard
 from engine.serving.listener import ADDRESS
 
 NAME = "diffill"
-# One is worked on, the others are ready to be: what waits behind the door can go to any replica.
-MAX_IN_REPLICA = 4
 DRAIN_S = 30.0
 HEALTH_PERIOD_S, HEALTH_TIMEOUT_S = 5.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """How many replicas, and where they answer."""
+    """How many replicas, how many requests each decodes together, and where they answer."""
 
     replicas: int
+    batch: int
     port: int
     token: str
 
@@ -63,13 +62,14 @@ class Replica:
             raise EngineUnavailable("the thread that owns the model has ended")
 
 
-def maker_of(model: str) -> Callable[[], Application]:
-    """Return what starts the application of a model.
+def maker_of(model: str, batch: int) -> Callable[[], Application]:
+    """Return what starts the application of a model that works on so many requests at once.
 
     Raises:
         EngineError: if there is no such model.
     """
-    return partial(Application, residence_of(model).identity, partial(open_editor, model))
+    identity = residence_of(model).identity
+    return partial(Application, identity, partial(open_editor, model), at_once=batch)
 
 
 def start(cluster: Cluster, make: Callable[[], Application]) -> None:
@@ -92,7 +92,8 @@ def start(cluster: Cluster, make: Callable[[], Application]) -> None:
     deployed = serve.deployment(
         name=NAME,
         num_replicas=cluster.replicas,
-        max_ongoing_requests=MAX_IN_REPLICA,
+        # As many again are ready to be worked on; what waits in front can go to any replica.
+        max_ongoing_requests=2 * cluster.batch,
         max_queued_requests=MAX_WAITING * cluster.replicas,
         graceful_shutdown_timeout_s=DRAIN_S,
         health_check_period_s=HEALTH_PERIOD_S,

@@ -47,7 +47,7 @@ def port(folder):
         patch.setenv("PYTHONPATH", f"{support.parents[1]}:{support}")  # of the replicas
         patch.setenv("THE_KEY", "token")
         make = partial(resident_engine.application, str(folder))
-        cluster.start(cluster.Cluster(replicas=2, port=port, token="token"), make)
+        cluster.start(cluster.Cluster(replicas=2, batch=2, port=port, token="token"), make)
         yield port
         if ray.is_initialized():  # the last test has stopped it, if it came so far
             cluster.stop()

@@ -1,0 +1,164 @@
+"""Several jobs at once, without processes: each job tells when it begins, and ends when told."""
+
+import queue
+import threading
+from dataclasses import replace
+
+import pytest
+
+from engine.protocol import EditRequest, Priority
+from engine.scheduler import Job, Scheduler
+from grammars.span import Span
+
+WAIT_S = 30.0
+REQUEST = EditRequest(text="a = \n", spans=(Span(4, 4),))
+
+
+class Held:
+    """An editor whose edits wait to be let go, by the path they are for."""
+
+    def __init__(self):
+        self.begun = queue.Queue()
+        self._go = {}
+
+    def edit(self, request, control):
+        go = self._go.setdefault(request.path, threading.Event())
+        self.begun.put(request.path)
+        while not go.wait(0.005):
+            control.check()
+        return Done(request.path)
+
+    def let_go(self, path):
+        self._go[path].set()
+
+    def next(self):
+        return self.begun.get(timeout=WAIT_S)
+
+
+class Done:
+    def __init__(self, path):
+        self.path = path
+
+    def to_json(self):
+        return self.path
+
+
+class Office:
+    """A scheduler, with what it says to whom."""
+
+    def __init__(self, at_once, unload_s=None):
+        self.editor, self.states, self.said = Held(), queue.Queue(), queue.Queue()
+        self.scheduler = Scheduler(self.load, self.states.put, unload_s, at_once)
+
+    def load(self, report):
+        report("ready", 1.0)
+        return self.editor
+
+    def ask(self, path, client="me", **options):
+        job = Job(
+            replace(REQUEST, path=path, **options), client, lambda m: self.said.put((path, m))
+        )
+        self.scheduler.submit(job)
+        self.scheduler.release(job)
+        return job
+
+    def answer(self):
+        path, message = self.said.get(timeout=WAIT_S)
+        return path, message["type"] if message["type"] == "result" else message["kind"]
+
+    def state(self, name):
+        while self.states.get(timeout=WAIT_S)["state"] != name:
+            pass
+
+
+@pytest.fixture
+def office():
+    made = []
+
+    def make(*args):
+        made.append(Office(*args))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.scheduler.close()
+
+
+def test_so_many_are_worked_on_at_once_and_no_more(office):
+    two = office(2)
+    for path in "abc":
+        two.ask(path)
+    assert {two.editor.next(), two.editor.next()} == {"a", "b"}
+    assert (two.scheduler.num_running, two.scheduler.num_waiting) == (2, 1)
+    assert two.editor.begun.empty()
+    two.editor.let_go("b")
+    assert two.answer() == ("b", "result")
+    assert two.editor.next() == "c"
+    two.editor.let_go("c")
+    assert two.answer() == ("c", "result")
+    two.editor.let_go("a")
+    assert two.answer() == ("a", "result")
+
+
+def test_typing_takes_the_next_free_place(office):
+    two = office(2)
+    for path in "ab":
+        two.ask(path)
+        two.editor.next()
+    two.ask("c", priority=Priority.BATCH)
+    two.ask("d", priority=Priority.TYPING)
+    two.editor.let_go("a")
+    assert two.editor.next() == "d"
+
+
+def test_a_cancel_stops_one_and_leaves_the_other(office):
+    two = office(2)
+    jobs = [two.ask(path) for path in "ab"]
+    two.editor.next(), two.editor.next()
+    two.scheduler.cancel(jobs[0])
+    assert two.answer() == ("a", "cancelled")
+    two.editor.let_go("b")
+    assert two.answer() == ("b", "result")
+
+
+def test_a_newer_request_at_the_cursor_stops_the_one_that_runs(office):
+    two = office(2)
+    typing = {"priority": Priority.TYPING}
+    two.ask("a", **typing)
+    two.editor.next()
+    two.ask("a", **typing)
+    assert two.answer() == ("a", "cancelled")
+    two.editor.next()
+
+
+def test_the_model_is_unloaded_once_nobody_has_wanted_it_for_so_long(office):
+    one = office(2, 0.05)
+    one.ask("a")
+    one.editor.next()
+    one.state("ready")
+    one.editor.let_go("a")
+    assert one.answer() == ("a", "result")
+    one.state("unloaded")
+    one.ask("b")
+    assert one.editor.next() == "b"
+
+
+def test_a_model_at_work_is_not_idle(office):
+    two = office(2, 60.0)
+    for path in "ab":
+        two.ask(path)
+        two.editor.next()
+    two.editor.let_go("a")
+    assert two.answer() == ("a", "result")
+    assert two.scheduler.idle_s == 0.0
+
+
+def test_closing_stops_all_that_run(office):
+    two = office(2)
+    for path in "abc":
+        two.ask(path)
+    two.editor.next(), two.editor.next()
+    two.scheduler.close()
+    said = sorted(two.answer() for _ in range(3))
+    assert said == [("a", "cancelled"), ("b", "cancelled"), ("c", "unavailable")]
+    assert not two.scheduler.is_alive
