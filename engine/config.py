@@ -245,6 +245,7 @@ class EffortConfig:
     max_fill: int
     candidates: int
     repair_rounds: int
+    sweeps: int  # over several holes that cannot be filled together
     deadline_s: float
 
 
@@ -258,6 +259,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_fill=64,
         candidates=1,
         repair_rounds=1,
+        sweeps=1,
         deadline_s=20.0,
     ),
     Effort.BALANCED: EffortConfig(
@@ -269,6 +271,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_fill=128,
         candidates=1,
         repair_rounds=2,
+        sweeps=1,
         deadline_s=60.0,
     ),
     Effort.THOROUGH: EffortConfig(
@@ -280,6 +283,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_fill=256,
         candidates=3,
         repair_rounds=3,
+        sweeps=3,
         deadline_s=180.0,
     ),
 }

@@ -47,7 +47,7 @@ class Editor:
         self._filler, self._rewriter = filler, rewriter
 
     def edit(self, request: EditRequest, control: Control) -> EditResult:
-        """Edit every span: all together if the model can, else from the top, seeing those above.
+        """Edit every span: all together if the model can, else from the top in one or more sweeps.
 
         One span yields as many candidates as asked for. Several yield one edit of all, which is ok
         only if each span is and the text they make together is, too; a span that is refused leaves
@@ -76,12 +76,27 @@ class Editor:
     def _in_turn(
         self, request: EditRequest, spans: Sequence[Span], effort: EffortConfig, control: Control
     ) -> list[_Judged]:
-        done: list[_Judged] = []
-        for span in spans:
-            control.span = request.spans.index(span)
-            made = [j.replacement for j in done if j.verdict.ok]
-            done += self._candidates(request, span, made, effort, control, wanted=1)[:1]
-        return done
+        """Edit from the top, each span as the others have become; fills again until none changes.
+
+        What a later sweep is refused leaves what was there before.
+        """
+        done: dict[Span, _Judged] = {}
+        try:
+            for _ in range(effort.sweeps if request.instruction is None else 1):
+                before = dict(done)
+                for span in spans:
+                    control.span = request.spans.index(span)
+                    made = [j.replacement for s, j in done.items() if s != span and j.verdict.ok]
+                    found = self._candidates(request, span, made, effort, control, wanted=1)[0]
+                    if span not in done or found.verdict.ok:
+                        done[span] = found
+                if before and all(before[s].replacement == done[s].replacement for s in spans):
+                    break
+        except DeadlineExceeded:
+            if len(done) < len(spans):  # otherwise what there is by now is the answer
+                raise
+            control.is_cut = True
+        return [done[span] for span in spans]
 
     def _jointly(
         self,
@@ -155,12 +170,14 @@ class Editor:
     ) -> list[_Judged]:
         """Try until enough drafts pass; refused ones come last, so that there is always one."""
         wanted = wanted or candidates_for(request)
+        old = span.of(request.text)
+        edits = [*made, Replacement(span, old)]
+        text, place = apply(request.text, edits), dict(landed(edits))[span]
         # The model works on LF; the file's own line ends come back in _judge.
-        above = apply(request.text[: span.start], made)
         shape = HoleShape(
-            with_line_end(above, "\n"),
-            with_line_end(request.text[span.end :], "\n"),
-            with_line_end(span.of(request.text), "\n"),
+            with_line_end(text[: place.start], "\n"),
+            with_line_end(text[place.end :], "\n"),
+            with_line_end(old, "\n"),
             request.single_line,
             request.language,
             request.path,

@@ -134,6 +134,24 @@ def test_a_later_span_sees_the_new_text_above(monkeypatch, editor):
     assert seen[0].suffix == bodies[1] + "    ...\n" + bodies[2] + "    ...\n"
 
 
+def test_several_spans_are_swept_until_none_changes(monkeypatch, editor):
+    """At effort thorough; here the first depends on the last, and the last stays as it is."""
+    seen = scripted(
+        monkeypatch,
+        editor,
+        *("    x\n", "    y\n", "    z\n"),
+        *("    z.x\n", "    (\n", *["    (\n"] * 3, "    z\n"),
+        *("    z.x\n", "    y\n", "    z\n"),
+    )
+    asked = request(HOLES, BODIES, language="python", effort=Effort.THOROUGH)
+    best = editor.edit(asked, Control()).best
+    assert best.verdict.ok
+    assert [r.text.strip() for r in best.replacements] == ["z.x", "y", "z"]
+    assert seen[3].suffix.count("...") == 0
+    assert "    y\n" in seen[3].suffix and "    z\n" in seen[3].suffix
+    assert "    z.x\n" in seen[-1].prefix
+
+
 def test_a_refused_span_refuses_the_edit_and_no_other_span(monkeypatch, editor):
     seen = scripted(monkeypatch, editor, "    x = 1\n", "    y = (\n", "    z\n")
     best = editor.edit(request(HOLES, BODIES, language="python"), Control()).best
