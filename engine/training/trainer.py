@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -23,6 +22,7 @@ from engine.training.batches import Batch, batches, collate
 from engine.training.head_loss import head_loss
 from engine.training.network import canvas_states, encode_contexts
 from engine.training.noise import noisy_copies
+from engine.training.roofline import matmul_rate, operations
 from engine.training.samples import Sample, Sampler
 from engine.training.trainable import TrainableAdapter, save_adapter
 
@@ -213,7 +213,7 @@ class Run:
             "right": float(hits.float().mean()),
             "gradient": float(norm),
             "rate": rate,
-            "operations": _operations(self.model, batch.context, copies.shown, len(weight)),
+            "operations": operations(self.model, batch.context, copies.shown, len(weight)),
             "canvas_tokens": copies.shown.numel(),
         }
 
@@ -370,31 +370,6 @@ def _head(model: Transformer) -> Tensor:
     if not isinstance(weight, Tensor):
         raise ConfigError("an int8 model cannot be trained on: load it in floating point")
     return weight
-
-
-def _operations(model: Transformer, context: Tensor, shown: Tensor, counted: int) -> float:
-    """Return the multiplications and additions of a step, without attention's own.
-
-    A canvas token costs its pass and the gradient of its inputs, a context token the pass.
-    """
-    c = model.config
-    attention, keys = c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim
-    layer = c.width * (2 * attention + 2 * keys + 3 * c.mlp_width)
-    head = 4 * c.width * c.vocab_size * counted
-    return 2.0 * c.num_layers * layer * (context.numel() + 2 * shown.numel()) + head
-
-
-def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Measure operations a second of one large matrix product: the roof of a training step."""
-    size = 4096 if device.type == "cuda" else 1024
-    a = torch.randn(size, size, device=device).to(dtype)
-    best = math.inf
-    for _ in range(4):
-        began = time.perf_counter()
-        product = a @ a
-        float(product[0, 0])  # waits for the device
-        best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
 
 
 @contextmanager
