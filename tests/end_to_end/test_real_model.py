@@ -161,3 +161,16 @@ def test_int8_gives_a_token_the_same_bits_alone_and_in_company(tokenizer, adapte
         assert torch.equal(torch.cat(list(runs(sizes, 120))), alone)
     list(runs([1], 600))  # a longer text's cache, which the next request takes over
     assert torch.equal(torch.cat(list(runs([7, 25], 120))), alone)
+
+    def beside(first, second):
+        """The same tokens in passes that another text, in a longer cache, has a share of."""
+        cache = contexts.encoded(ids[:70], 120, Control())
+        other = model.new_cache(500)
+        other.copy(cache, 50)
+        for size in first:
+            shares = [(ids[cache.length : cache.length + size], cache), (second, other)]
+            yield model.logits(model.decode_each(shares, adapted=adapted)[0])
+            cache.keep(size)
+            other.keep(len(second))
+
+    assert torch.equal(torch.cat(list(beside([3, 5, 8, 16], ids[:2]))), alone)
