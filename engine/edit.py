@@ -10,10 +10,10 @@ from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.holes import Holes
-from engine.protocol import Candidate, EditRequest, EditResult, EditStats
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
 from engine.stopping import HoleShape, Review
 from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
-from grammars.endings import breaks_off, unkept_promise
+from grammars.endings import breaks_off, joins, unkept_promise
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
@@ -25,16 +25,24 @@ NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
 NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
 LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
+UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A draft as a replacement, with its verdict."""
+    """A draft as a replacement, with its verdict, and whether the lines about it go with it."""
 
     replacement: Replacement
     verdict: Verdict
     draft: Draft
+    joins: bool
+
+
+def _rank(judged: _Judged) -> tuple[bool, bool, float]:
+    """Return what sorts the best first: what is offered, of that what joins, then the likeliest."""
+    ok = judged.verdict.ok
+    return not ok, ok and not judged.joins, -judged.draft.score
 
 
 class Editor:
@@ -193,13 +201,13 @@ class Editor:
                     text = judged.replacement.text
                     control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
-                if sum(j.verdict.ok for j in found.values()) >= wanted:
+                if sum(j.verdict.ok and j.joins for j in found.values()) >= wanted:
                     break
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
             control.is_cut = True
-        return sorted(found.values(), key=lambda j: (not j.verdict.ok, -j.draft.score))[:wanted]
+        return sorted(found.values(), key=_rank)[:wanted]
 
     def _tries(
         self,
@@ -231,7 +239,7 @@ class Editor:
             texts = itertools.chain(texts, map(shape.fit, shape.alternatives(draft.text)))
         for text in texts:
             text = with_line_end(text, line_end(request.text))
-            replacement = Replacement(span, text)
+            replacement, joined = Replacement(span, text), True
             if not text.strip():
                 verdict = NOTHING
             elif text == span.of(request.text):
@@ -244,9 +252,13 @@ class Editor:
                 verdict = validate(request.text, [*made, replacement], request.language)
                 if verdict.ok and request.mends and not _mends(request, made, replacement):
                     verdict = NOT_MENDED
+                if verdict.ok and _is_asked_for(request):
+                    joined = _joins(request, made, replacement)
+                if not joined and not request.single_line:
+                    verdict = UNJOINED
                 if verdict.ok and _goes_on(request) and (owed := _owed(request, made, replacement)):
                     verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
-            yield _Judged(replacement, verdict, draft)
+            yield _Judged(replacement, verdict, draft, joined)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
 
@@ -299,6 +311,17 @@ def _reviewer(
 def _goes_on(request: EditRequest) -> bool:
     """Tell whether a fill is to be whole; a line may be as unfinished as its user is."""
     return request.instruction is None and not request.single_line
+
+
+def _is_asked_for(request: EditRequest) -> bool:
+    """Tell whether somebody waits for a fill that leaves nothing to mend about it."""
+    return request.instruction is None and request.priority is not Priority.TYPING
+
+
+def _joins(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
+    edits = [*made, replacement]
+    place = dict(landed(edits))[replacement.span]
+    return joins(apply(request.text, edits), place, request.language)
 
 
 def _owed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from grammars.lines import LineIndex
 from grammars.python_source import compile_fault
@@ -57,6 +58,29 @@ def breaks_off(text: str, place: Span, language_id: str) -> bool:
     if faults and sum(map(written.count, _OPENERS)) > sum(map(written.count, _CLOSERS)):
         return True
     return any(last <= lines.line_at(fault.span.start) <= behind for fault in faults)
+
+
+def joins(text: str, place: Span, language_id: str) -> bool:
+    """Tell whether a place goes together with the lines about it, the next above and two below.
+
+    Whoever asks for a whole fill there does not want a fault there that was there before, either.
+    """
+    tree = tree_of(text, language_id)
+    if tree is None:
+        return True
+    lines = LineIndex(text)
+    visible = _visible(text, place)
+    first, last = lines.line_at(visible.start), lines.line_at(visible.end)
+    first = next((n for n in range(first - 1, -1, -1) if _has_text(lines, n)), first)
+    below = (n for n in range(last + 1, len(lines)) if _has_text(lines, n))
+    last = max([last, *islice(below, 2)])
+    if language_id == "python" and (fault := compile_fault(text)):
+        return not first <= fault.line <= last
+    return not any(first <= lines.line_at(fault.span.start) <= last for fault in tree.faults())
+
+
+def _has_text(lines: LineIndex, line: int) -> bool:
+    return bool(lines.content(line).of(lines.text).strip())
 
 
 def unkept_promise(text: str, place: Span, language_id: str) -> str | None:

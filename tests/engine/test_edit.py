@@ -13,7 +13,7 @@ from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
 from engine.loading import editor_on
 from engine.prefix_cache import PrefixCache
-from engine.protocol import EditRequest, EditResult, Effort, TokenState
+from engine.protocol import EditRequest, EditResult, Effort, Priority, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
 from grammars.validation import Verdict
@@ -207,6 +207,40 @@ def test_the_end_of_a_fill_is_reviewed(monkeypatch, editor):
     review = seen[-1].review
     assert review("    pass\n") == 4
     assert [review(text) for text in ("    x += 1\n", "    if x:\n", "")] == [None] * 3
+
+
+SEAM = "def f(x):\n    y = 1\n        return y\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("    if x:\n", True)),
+        ({"single_line": True}, ("    if x:\n", True)),
+        ({"priority": Priority.TYPING}, ("    y = 2\n", True)),  # who types will go on
+    ],
+)
+def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(
+    monkeypatch, editor, options, expected
+):
+    drafts = [Draft("    y = 2\n", 3, -1.0), Draft("    if x:\n", 3, -2.0)]
+    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=lambda *_: iter(drafts)))
+    at = SEAM.index("        return")
+    asked = request(SEAM, (Span(at, at),), language="python", candidates=1, **options)
+    best = editor.edit(asked, Control()).best
+    assert (best.replacements[0].text, best.verdict.ok) == expected
+
+
+@pytest.mark.parametrize(("single_line", "ok"), [(False, False), (True, True)])
+def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(monkeypatch, editor, single_line, ok):
+    draft = Draft("    y = 2\n", 3, -1.0)
+    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=lambda *_: iter([draft])))
+    at = SEAM.index("        return")
+    asked = request(SEAM, (Span(at, at),), language="python", single_line=single_line)
+    verdict = editor.edit(asked, Control()).best.verdict
+    assert verdict.ok is ok
+    if not ok:
+        assert verdict.reasons == ("it does not go together with the lines around it",)
 
 
 def test_a_function_is_not_left_without_its_result(monkeypatch, editor):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammars.endings import breaks_off, unkept_promise
+from grammars.endings import breaks_off, joins, unkept_promise
 from grammars.span import Span
 
 
@@ -79,3 +79,22 @@ def test_a_function_that_owes_nothing(language, source):
 )
 def test_where_the_syntax_asks_for_more(language, source, breaks):
     assert breaks_off(*marked(source), language) is breaks
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "expected"),
+    [
+        ("python", "def f():\n    x = 1\n⟦    y = 2\n⟧    return x\n", True),
+        ("python", "def f():\n    x = 1\n⟦    y = 2\n⟧        return x\n", False),
+        ("python", "def f():\n    try:\n⟦        y = 2\n⟧\n    x = 1\n    return x\n", False),
+        ("python", "x = [1,\n⟦     2,\n⟧y = 1\n", False),  # opened on the line above
+        ("python", "x = (\n\n\ndef f():\n⟦    return 1\n⟧", True),  # far above: not its matter
+        ("python", "def f():\n⟦    return 1\n⟧\n\nx = 1\ny = 2\nz = (\n", True),
+        ("javascript", "function f() {\n⟦  g(1);\n⟧  h(2;\n}\n", False),
+        ("javascript", "function f() {\n⟦  g(1);\n⟧  h(2);\n}\n", True),
+        ("unknown", "a ⟦(⟧ b", True),
+    ],
+)
+def test_a_fill_goes_with_the_lines_about_it_or_not(language, source, expected):
+    text, place = marked(source)
+    assert joins(text, place, language) is expected
