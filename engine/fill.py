@@ -185,10 +185,10 @@ class Filler:
         With an adapter the model knows better where the hole ends.
         """
         done: dict[int, Draft] = {}
-        with self._passes.joined():
-            for turn in range(len(writings)):
-                if turn:  # what came about beside the others
-                    writings[turn].show()
+        for turn in range(len(writings)):
+            if turn:  # what came about beside the others
+                writings[turn].show()
+            with self._passes.joined():
                 while turn not in done:
                     control.check()
                     left = [i for i in range(len(writings)) if i not in done]
@@ -202,7 +202,7 @@ class Filler:
                         if draft := writings[i].take(step):
                             done[i] = draft
                     writings[turn].show()
-                yield done[turn]
+            yield done[turn]
 
     def _denoised(
         self,
