@@ -38,7 +38,7 @@ _MAX_SCORES = 1 << 28
 
 
 class InPlaceFiller:
-    """Everything that filling in place needs; one request at a time.
+    """Everything that filling in place needs; each request in a thread of its own.
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.
