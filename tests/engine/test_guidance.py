@@ -41,6 +41,8 @@ def marked(flags, *texts):
         ("x = ", "f(1))", "\n", "^^^^^"),  # the compiler names the line
         ("def f():\n    ", "return 1\n", "\n\ndef g():\n    pass\n", ""),
         ("import os\n\n\ndef f():\n    ", "x = (1", "\n", "^^^^^^"),
+        ("def f():\n", "    return 1\n", "y = 2\n", ""),  # it goes on with what stands above
+        ("if x:\n    pass\n", "else:\n    pass\n", "y = 2\n", ""),
     ],
 )
 def test_tokens_under_a_new_error(prefix, text, suffix, flags):
@@ -62,6 +64,13 @@ def test_what_fitting_takes_away_moves_nothing():
     assert not guide(canvas_of("\n\nx = 1\n\n")).any()
     text = "\n\nx = (\n\n"
     assert guide(canvas_of(text)).nonzero()[0, 0] == text.index("= (")
+
+
+def test_what_stands_behind_the_end_of_the_hole_will_be_cut_off():
+    assert not guide_of("x = (1,\n", "y = 2\nz = 3\n")(canvas_of("2)\ny = 2\nz = 3\n(")).any()
+    text = "(\ny = 2\nz = 3\n"
+    flags = guide_of("x = ", "\ny = 2\nz = 3\n")(canvas_of(text))
+    assert flags.nonzero()[:, 0].tolist() == [0]
 
 
 def test_an_old_error_elsewhere_is_nobody_s_fault():
