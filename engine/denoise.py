@@ -53,7 +53,7 @@ def denoise(
     step = sweeps = 0  # of the block's schedule; over a canvas that was done
     repairs = Repairs(guide, config.repairs, config.repair_margin, len(canvas))
     credit = Credit(config.credit) if config.credit else None
-    for _ in range(config.max_steps):
+    for left in reversed(range(config.max_steps)):
         logits = repairs.barred(denoiser(canvas))
         logits = credit.added_to(logits) if credit else logits
         guess, sureness = confidence(logits)
@@ -83,8 +83,8 @@ def denoise(
         yield DenoiseStep(canvas, guess, sureness)
         if canvas.is_done and (was_done or config.max_revisions == 0) and not bool(revise.any()):
             repaired = repairs.of(canvas)
-            if repaired is None:
-                return
+            if repaired is None or int(repaired.masked.sum()) > left:
+                return  # perhaps with what is wrong, but not with masks
             canvas = repaired
         if sweeps == config.max_sweeps:
             return

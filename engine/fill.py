@@ -17,6 +17,7 @@ from engine.context import Context, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
+from engine.errors import DeadlineExceeded
 from engine.family import Family
 from engine.frames import show_step
 from engine.guidance import SyntaxGuide
@@ -182,27 +183,41 @@ class Filler:
     ) -> Iterator[Draft]:
         """Write drafts side by side, one pass for all of them; yield each when its turn comes.
 
-        With an adapter the model knows better where the hole ends.
+        Those that are done when the time is up come before the error. With an adapter the model
+        knows better where the hole ends.
         """
         done: dict[int, Draft] = {}
+        for turn in range(len(writings)):
+            if turn:  # what came about beside the others
+                writings[turn].show()
+            try:
+                self._write(writings, turn, done, adapted, control)
+            except DeadlineExceeded:
+                yield from (done[i] for i in sorted(done) if i > turn)
+                raise
+            yield done[turn]
+
+    def _write(
+        self,
+        writings: Sequence[Writing],
+        turn: int,
+        done: dict[int, Draft],
+        adapted: bool,
+        control: Control,
+    ) -> None:
+        """Write on all drafts that are not done until the one whose turn it is is."""
         with self._passes.joined():
-            for turn in range(len(writings)):
-                if turn:  # what came about beside the others
-                    writings[turn].show()
-                while turn not in done:
-                    control.check()
-                    left = [i for i in range(len(writings)) if i not in done]
-                    steps = self._passes.advance(
-                        [writings[i].strand for i in left], adapted=adapted
-                    )
-                    if any(steps):
-                        control.forward_calls += 1
-                        control.steps += 1
-                    for i, step in zip(left, steps, strict=True):
-                        if draft := writings[i].take(step):
-                            done[i] = draft
-                    writings[turn].show()
-                yield done[turn]
+            while turn not in done:
+                control.check()
+                left = [i for i in range(len(writings)) if i not in done]
+                steps = self._passes.advance([writings[i].strand for i in left], adapted=adapted)
+                if any(steps):
+                    control.forward_calls += 1
+                    control.steps += 1
+                for i, step in zip(left, steps, strict=True):
+                    if draft := writings[i].take(step):
+                        done[i] = draft
+                writings[turn].show()
 
     def _denoised(
         self,

@@ -22,7 +22,9 @@ class SyntaxGuide:
 
     def __init__(self, tokenizer: Tokenizer, holes: Holes) -> None:
         text, spans = holes.text, holes.spans
-        around = statements_around(LineIndex(text), Span(spans[0].start, spans[-1].end))
+        # At the start of a line a fill may go on with the statement above.
+        written = Span(max(spans[0].start - 1, 0), spans[-1].end)
+        around = statements_around(LineIndex(text), written)
         self._tokenizer, self._holes = tokenizer, holes
         self._text = around.of(text)
         self._spans = [Span(s.start - around.start, s.end - around.start) for s in spans]
@@ -36,7 +38,11 @@ class SyntaxGuide:
         """Return the positions (L,) under a fault that the holes' old texts do not have."""
         written = [part.text_ids() for part in draft.parts()]
         texts = [self._tokenizer.decode(ids) for ids in written]
-        fits = [self._holes.shape(i, texts).fit(text) for i, text in enumerate(texts)]
+        shapes = [self._holes.shape(i, texts) for i in range(len(texts))]
+        # What stands behind the end of its hole will be cut off: it is nobody's fault.
+        ends = [shape.end(text) for shape, text in zip(shapes, texts, strict=True)]
+        texts = [t if end is None else end for t, end in zip(texts, ends, strict=True)]
+        fits = [shape.fit(text) for shape, text in zip(shapes, texts, strict=True)]
         edits = [Replacement(span, fit) for span, fit in zip(self._spans, fits, strict=True)]
         errors = new_errors(self._text, edits, self._holes.language)
         flags = torch.zeros(len(draft), dtype=torch.bool)
@@ -47,7 +53,9 @@ class SyntaxGuide:
             # A fit has lost what its hole has already, perhaps in front.
             start = place.start + fit.find(visible) - text.find(visible)
             for i, (left, right) in enumerate(self._edges(ids), first):
-                flags[i] = any(_meet(left + start, right + start, error) for error in errors)
+                flags[i] = left < len(text) and any(
+                    _meet(left + start, right + start, error) for error in errors
+                )
         return flags
 
     def _edges(self, ids: Sequence[int]) -> Iterator[tuple[int, int]]:

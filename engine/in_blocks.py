@@ -61,7 +61,7 @@ class BlockDenoiser:
 
 
 class BlockFiller:
-    """Everything that filling block by block needs; one request at a time.
+    """Everything that filling block by block needs; each request in a thread of its own.
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.

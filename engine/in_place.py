@@ -38,7 +38,7 @@ _MAX_SCORES = 1 << 28
 
 
 class InPlaceFiller:
-    """Everything that filling in place needs; one request at a time.
+    """Everything that filling in place needs; each request in a thread of its own.
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.
@@ -212,6 +212,8 @@ class InPlaceFiller:
         config = replace(effort.denoise, scoring=self._family.scoring, max_revisions=0)
         sureness = torch.zeros(len(canvas))
         while True:
+            # A token a step, at least: however many holes there are, none is left half masked.
+            config = replace(config, max_steps=max(config.max_steps, len(canvas)))
             control.check()
             for step in denoise(denoiser, canvas, config, guide):
                 control.forward_calls += 1

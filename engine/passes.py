@@ -18,8 +18,8 @@ from torch import Tensor
 from engine.causal import CausalStep, Strand
 from engine.model import Transformer
 
-# For so long a pass waits for requests that are decoded but have not asked for it yet: they judge
-# a draft, or read a context, which takes far longer.
+# For so long a pass waits for requests that are decoded but have not asked for it yet: they look at
+# what the last one brought, and a review of it may take far longer.
 PATIENCE_S = 0.003
 
 
@@ -103,16 +103,24 @@ class Passes:
 
     def _lead(self, together: Sequence[_Asked]) -> None:
         try:
-            self._run(together)
-        except BaseException as error:
-            for asked in together:
-                asked.error = error
+            self._try(together)
         finally:
             with self._changed:
                 for asked in together:
                     asked.is_done = True
                 self._is_led = False
                 self._changed.notify_all()
+
+    def _try(self, together: Sequence[_Asked]) -> None:
+        """Run a pass; if it fails, one for each, so that no request fails by another's fault."""
+        try:
+            self._run(together)
+        except BaseException as error:
+            if len(together) == 1:
+                together[0].error = error
+            else:
+                for asked in together:
+                    self._try([asked])
 
     def _run(self, together: Sequence[_Asked]) -> None:
         runs = [

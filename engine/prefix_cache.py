@@ -70,14 +70,13 @@ class PrefixCache:
 
     def _begun(self, wanted: list[int], capacity: int) -> Cache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""
-        known = [(_num_shared(kept.ids, wanted), kept) for kept in self._kept]
-        shared, nearest = max(known, key=lambda pair: pair[0], default=(0, None))
+        nearest = max(self._kept, key=lambda kept: _worth(kept, wanted), default=None)
         if nearest is None:
             return self._model.new_cache(self._roomy(capacity))
-        usable = shared if nearest.ids == wanted else shared // BLOCK * BLOCK
+        usable, is_own, shared = _worth(nearest, wanted)
         # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
         # starts alike, stays, and so does one that another thread may be writing behind.
-        is_older = 2 * shared >= len(nearest.ids) and nearest.thread == get_ident()
+        is_older = is_own and 2 * shared >= len(nearest.ids)
         if is_older:
             self._kept.remove(nearest)
         if is_older and nearest.cache.capacity >= capacity:
@@ -97,6 +96,16 @@ class PrefixCache:
         total = sum(k.cache.num_bytes for k in self._kept)
         while self._kept and total > self._budget:
             total -= self._kept.pop(0).cache.num_bytes
+
+
+def _worth(kept: _Kept, wanted: Sequence[int]) -> tuple[int, bool, int]:
+    """Return how many tokens of it can be used, if it is this thread's, and how many agree.
+
+    In the order that counts: each thread goes on with its own rather than copy another's.
+    """
+    shared = _num_shared(kept.ids, wanted)
+    usable = shared if kept.ids == wanted else shared // BLOCK * BLOCK
+    return usable, kept.thread == get_ident(), shared
 
 
 def _num_shared(a: Sequence[int], b: Sequence[int]) -> int:

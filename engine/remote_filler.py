@@ -47,7 +47,7 @@ class _Again(Exception):
 
 
 class RemoteFiller:
-    """Asks a remote for fills; one request at a time, all from one thread."""
+    """Asks a remote for fills; each request from a thread of its own."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote

@@ -46,4 +46,5 @@ class Repairs:
         self._left -= 1
         place = int(self._trust.masked_fill(~faulty, torch.inf).argmin())
         self._wrong.append((place, int(canvas.ids[place])))
-        return canvas.revoke(widened(faulty, self._margin))
+        holes = faulty.split(canvas.lengths)
+        return canvas.revoke(torch.cat([widened(hole, self._margin) for hole in holes]))

@@ -33,7 +33,7 @@ _STARTS = (4, 16, 64)
 
 
 class ResizingFiller:
-    """Everything that filling with a model that finds the length needs; one request at a time.
+    """All that a model needs which finds the length to fill; each request in a thread of its own.
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.

@@ -12,8 +12,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from engine.config import EFFORTS
@@ -80,7 +81,7 @@ class Scheduler:
         self._waiting: list[Job] = []
         self._running: list[Job] = []
         self._at_once = at_once
-        self._pool = ThreadPoolExecutor(at_once, "edit")
+        self._begun: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._closed = False
         self._numbers = itertools.count(1)
         self._served: dict[str, int] = {}  # the number of each client's last job that ran
@@ -90,8 +91,13 @@ class Scheduler:
         self.state: Message = {}
         self.num_done = 0
         self._set_state("loading", "loading the model", None)
+        # Daemons: a pass that takes long keeps no process from ending.
         self._worker = threading.Thread(target=self._work, name="model", daemon=True)
-        self._worker.start()
+        self._editing = [
+            threading.Thread(target=self._edit, name="edit", daemon=True) for _ in range(at_once)
+        ]
+        for thread in (self._worker, *self._editing):
+            thread.start()
 
     @property
     def num_waiting(self) -> int:
@@ -105,8 +111,8 @@ class Scheduler:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is still a thread to work."""
-        return self._worker.is_alive()
+        """Whether all threads can still work."""
+        return all(thread.is_alive() for thread in (self._worker, *self._editing))
 
     @property
     def idle_s(self) -> float:
@@ -174,7 +180,8 @@ class Scheduler:
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._running, JOIN_S)
         self._worker.join(JOIN_S)
-        self._pool.shutdown(wait=False)
+        for _ in self._editing:
+            self._begun.put(None)
 
     def _drop(self, job: Job, reason: EngineError) -> None:
         job.control.cancel()
@@ -217,9 +224,14 @@ class Scheduler:
                 self._waiting.remove(job)
                 self._running.append(job)
                 self._served[job.client] = job.number
-            self._pool.submit(self._run, job, editor)
+            self._begun.put(partial(self._run, job, editor))
             if isinstance(editor, EngineError):
                 editor = None  # the next request tries again
+
+    def _edit(self) -> None:
+        for run in iter(self._begun.get, None):
+            run()
+            del run  # it holds the model, which may be unloaded before there is another
 
     def _run(self, job: Job, editor: Editor | EngineError) -> None:
         began = time.monotonic()
@@ -233,7 +245,7 @@ class Scheduler:
             message = {"type": "result", "result": editor.edit(job.request, job.control).to_json()}
         except EngineError as error:
             message = error_message(error)
-        except Exception as error:
+        except BaseException as error:  # a panic of a library in Rust is no Exception
             log.exception("request %d failed", job.number)
             message = error_message(EngineError(f"internal error: {error}"))
         with self._changed:

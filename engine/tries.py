@@ -35,7 +35,7 @@ def draft_of(shape: HoleShape, text: str, scores: Sequence[float], number: int, 
 
 
 class FillsHoles(Protocol):
-    """A model with its way of filling; one request at a time."""
+    """A model with its way of filling; each request in a thread of its own."""
 
     def tries(
         self,
@@ -74,7 +74,7 @@ class FillsTogether(Protocol):
 
 
 class Rewrites(Protocol):
-    """A model with its way of rewriting; one request at a time."""
+    """A model with its way of rewriting; each request in a thread of its own."""
 
     def tries(
         self,

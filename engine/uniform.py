@@ -31,7 +31,7 @@ from engine.tries import Draft, draft_of
 
 
 class UniformFiller:
-    """Everything that filling out of noise needs; one request at a time.
+    """Everything that filling out of noise needs; each request in a thread of its own.
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.

@@ -56,10 +56,10 @@ class Replica:
         """Let Ray Serve replace a replica that cannot work.
 
         Raises:
-            EngineUnavailable: if the thread that owns the model is gone.
+            EngineUnavailable: if a thread that works with the model is gone.
         """
         if not self._application.scheduler.is_alive:
-            raise EngineUnavailable("the thread that owns the model has ended")
+            raise EngineUnavailable("a thread that works with the model has ended")
 
 
 def maker_of(model: str, batch: int) -> Callable[[], Application]:

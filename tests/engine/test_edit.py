@@ -152,6 +152,27 @@ def test_several_spans_are_swept_until_none_changes(monkeypatch, editor):
     assert "    z.x\n" in seen[-1].prefix
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_first_sweep_is_an_answer_and_part_of_one_is_none(monkeypatch, editor, count):
+    texts = iter(["    x\n", "    y\n", "    z\n", "    w\n"][:count])
+
+    def tries(*_):
+        if (text := next(texts, None)) is None:
+            raise DeadlineExceeded("no result in time")
+        yield Draft(text, 3, -1.0)
+
+    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=tries))
+    asked = request(HOLES, BODIES, language="python", effort=Effort.THOROUGH)
+    if count < len(BODIES):
+        with pytest.raises(DeadlineExceeded):
+            editor.edit(asked, Control())
+    else:
+        result = editor.edit(asked, Control())
+        assert result.is_cut and result.best.verdict.ok
+        first = "w" if count > len(BODIES) else "x"
+        assert [r.text.strip() for r in result.best.replacements] == [first, "y", "z"]
+
+
 def test_a_refused_span_refuses_the_edit_and_no_other_span(monkeypatch, editor):
     seen = scripted(monkeypatch, editor, "    x = 1\n", "    y = (\n", "    z\n")
     best = editor.edit(request(HOLES, BODIES, language="python"), Control()).best

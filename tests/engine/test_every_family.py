@@ -1,6 +1,7 @@
 """Each family fills holes end to end: a tiny random checkpoint in its published form."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import published
@@ -62,6 +63,17 @@ def test_holes_are_filled_and_nothing_else_is_touched(editor_of, family):
     assert {frame.span for frame in frames} == {0, 1}
     again = editor_of(family).edit(request(), Control())
     assert [c.replacements for c in again.candidates] == [candidate.replacements]
+
+
+@pytest.mark.parametrize("family", published.FORMS)
+def test_requests_at_once_are_answered_as_one_after_the_other(editor_of, family):
+    def edits(seed):
+        asked = request(spans=HOLES[seed % 2 :], seed=seed, max_tokens=6)
+        return [c.replacements for c in editor_of(family).edit(asked, Control()).candidates]
+
+    expected = [edits(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(edits, range(3))) == expected
 
 
 @pytest.mark.parametrize("family", published.FORMS)

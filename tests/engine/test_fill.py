@@ -8,7 +8,7 @@ import torch
 from engine.cache import Cache
 from engine.config import EFFORTS, Decoding
 from engine.control import Control
-from engine.errors import Cancelled, ConfigError
+from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Filler
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort, TokenState
@@ -256,3 +256,19 @@ def test_a_draft_that_is_finished_waits_for_nobody(reference):
     tries = filler.tries(HoleShape("x = ", "\n"), EFFORTS[Effort.QUICK], 9, 0, control, 3)
     assert next(tries).text == "a"
     assert control.steps == 2
+
+
+def test_a_draft_finished_beside_one_that_the_deadline_cuts_is_kept(reference):
+    model = ScriptedModel(row("ab"), row("a", end=True), row("a"))
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model))
+    control = Control()
+
+    def late(frame):
+        control.deadline_s = 0.0 if frame.step == 3 else control.deadline_s
+
+    control.on_frame = late
+    tries = filler.tries(HoleShape("x = ", "\n"), EFFORTS[Effort.QUICK], 9, 0, control, 2)
+    draft = next(tries)
+    assert (draft.text, draft.number) == ("b", 1)
+    with pytest.raises(DeadlineExceeded):
+        next(tries)

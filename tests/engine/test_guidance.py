@@ -41,6 +41,8 @@ def marked(flags, *texts):
         ("x = ", "f(1))", "\n", "^^^^^"),  # the compiler names the line
         ("def f():\n    ", "return 1\n", "\n\ndef g():\n    pass\n", ""),
         ("import os\n\n\ndef f():\n    ", "x = (1", "\n", "^^^^^^"),
+        ("def f():\n", "    return 1\n", "y = 2\n", ""),  # it goes on with what stands above
+        ("if x:\n    pass\n", "else:\n    pass\n", "y = 2\n", ""),
     ],
 )
 def test_tokens_under_a_new_error(prefix, text, suffix, flags):
@@ -62,6 +64,13 @@ def test_what_fitting_takes_away_moves_nothing():
     assert not guide(canvas_of("\n\nx = 1\n\n")).any()
     text = "\n\nx = (\n\n"
     assert guide(canvas_of(text)).nonzero()[0, 0] == text.index("= (")
+
+
+def test_what_stands_behind_the_end_of_the_hole_will_be_cut_off():
+    assert not guide_of("x = (1,\n", "y = 2\nz = 3\n")(canvas_of("2)\ny = 2\nz = 3\n(")).any()
+    text = "(\ny = 2\nz = 3\n"
+    flags = guide_of("x = ", "\ny = 2\nz = 3\n")(canvas_of(text))
+    assert flags.nonzero()[:, 0].tolist() == [0]
 
 
 def test_an_old_error_elsewhere_is_nobody_s_fault():
@@ -143,3 +152,25 @@ def test_repairs_have_an_end():
     made = steps(rows, guide, repairs=3, commit_threshold=0.01)
     assert len(made) == 4
     assert rows.passes == 4
+
+
+def test_no_repair_is_begun_that_the_steps_left_may_not_end():
+    """A canvas with masks in it is no answer."""
+    rows = Rows({0: 9}, {1: 8}, {2: 7, 4: 6}, {3: 6})
+
+    def guide(draft):
+        return draft.ids == 2
+
+    kept = steps(rows, guide, repairs=1, repair_margin=1, max_steps=6)
+    assert kept[-1] == [0, 1, 2, 3] and len(kept) == 4
+    mended = steps(rows, guide, repairs=1, repair_margin=1, max_steps=7)
+    assert mended[-1] == [0, 1, 4, 3] and len(mended) == 7
+
+
+def test_a_repair_leaves_the_hole_beside_alone():
+    rows = Rows({0: 9}, {1: 8}, {2: 7, 4: 6}, {3: 6})
+    holes = Canvas.joined([Canvas.blank(2, 5), Canvas.blank(2, 5)])
+    config = DenoiseConfig(commit_threshold=0.01, max_revisions=0, repairs=1, repair_margin=3)
+    made = [step.canvas for step in denoise(rows, holes, config, lambda draft: draft.ids == 2)]
+    assert made[-1].ids.tolist() == [0, 1, 4, 3]
+    assert made[-1].revisions.tolist() == [0, 0, 1, 1]

@@ -167,6 +167,16 @@ def test_so_many_scores_are_not_computed_at_once(monkeypatch):
     assert [len(around) - 1 for around in script.around] == [3, 3, 1]
 
 
+def test_many_holes_are_denoised_to_their_end_however_many_steps_it_takes():
+    filler = InPlaceFiller(tiny.transformer(), tiny.tokenizer(), LENGTH_GIVEN)
+    doubtful = replace(EFFORTS[Effort.QUICK].denoise, commit_threshold=1.0, max_steps=8)
+    effort = replace(EFFORTS[Effort.QUICK], denoise=doubtful)
+    holes, control = Holes(("a = ", "\nb = ", "\n"), ("", "")), Control()
+    drafts = filler.fill(holes, [8, 8], effort, 8, control, range(2))
+    assert [draft.tokens for draft in drafts] == [8, 8]
+    assert control.steps == 16
+
+
 def test_a_hole_larger_than_the_model_is_refused(family):
     model = tiny.transformer()
     filler = InPlaceFiller(model, tiny.tokenizer(), family)

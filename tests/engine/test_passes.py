@@ -84,7 +84,7 @@ def test_who_has_left_is_not_waited_for(reference):
     assert passes._is_complete() and passes._company == 0
 
 
-def test_an_error_in_a_pass_reaches_everyone_in_it_and_the_next_pass_works(reference):
+def test_an_error_in_a_pass_reaches_who_asked_and_the_next_pass_works(reference):
     model = tiny.transformer(reference())
 
     class Failing(Counting):
@@ -98,6 +98,38 @@ def test_an_error_in_a_pass_reaches_everyone_in_it_and_the_next_pass_works(refer
     with pytest.raises(MemoryError):
         passes.advance(both)
     assert passes.advance([strand_of(model, PROMPTS[0])])[0] is not None
+
+
+def test_who_makes_a_pass_fail_is_the_only_one_to_hear_of_it(reference, monkeypatch):
+    model = tiny.transformer(reference())
+    alone = tokens_of(Passes(model), strand_of(model, PROMPTS[0]), 5)
+    good, bad = (strand_of(model, p) for p in PROMPTS[:2])
+
+    class Failing(Counting):
+        def decode_each(self, runs, *, adapted=False):
+            hidden = super().decode_each(runs, adapted=adapted)
+            if any(cache is bad.cache for _, cache in runs):
+                raise MemoryError("no room")
+            return hidden
+
+    counting = Failing(model)
+    passes, found, ready = Passes(counting), [], threading.Barrier(2)
+
+    def decode():
+        with passes.joined():
+            ready.wait(60)
+            found.extend(tokens_of(passes, good, 5))
+
+    def fail():
+        with passes.joined():
+            ready.wait(60)
+            with pytest.raises(MemoryError):
+                passes.advance([bad])
+
+    monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
+    in_threads(decode, fail)
+    assert counting.passes[0] == (2, False)
+    assert found == alone
 
 
 def test_requests_in_threads_share_contexts_and_passes(reference):
@@ -123,3 +155,12 @@ def test_requests_in_threads_share_contexts_and_passes(reference):
         ]
     )
     assert [found[n][i] for i in range(3) for n in range(len(shapes))] == expected
+
+
+def test_a_request_whose_draft_is_judged_is_not_waited_for(reference):
+    model = tiny.transformer(reference(seed=1))
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.VERIFIED, PrefixCache(model))
+    tries = filler.tries(HoleShape("a", "b"), EFFORTS[Effort.QUICK], 4, 0, Control(), 2)
+    for _ in range(4):
+        next(tries)
+        assert filler._passes._company == 0

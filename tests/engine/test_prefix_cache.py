@@ -1,4 +1,5 @@
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -76,6 +77,18 @@ def test_a_key_stroke_encodes_only_what_follows_it():
     for _ in range(2):
         contexts.encoded([*text[:at], 7, *text[at:]], 4 * BLOCK, control)
         assert (model.encoded[3:], control.forward_calls) == ([BLOCK, 1], 5)
+
+
+def test_threads_that_take_turns_at_a_text_keep_a_cache_each_and_no_more():
+    contexts, text = PrefixCache(Counting()), some(2 * BLOCK)
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for typed in range(6):
+            thread = (one, other)[typed % 2]
+            ids = [*text, *range(typed)]
+            cache = thread.submit(contexts.encoded, ids, 200, Control()).result(60)
+            assert torch.equal(following(cache), alone(ids))
+    assert len(contexts._kept) == 2
 
 
 def test_two_texts_that_start_alike_do_not_push_each_other_out():

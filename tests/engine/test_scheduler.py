@@ -1,7 +1,10 @@
 """Several jobs at once, without processes: each job tells when it begins, and ends when told."""
 
 import queue
+import subprocess
+import sys
 import threading
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -162,3 +165,69 @@ def test_closing_stops_all_that_run(office):
     said = sorted(two.answer() for _ in range(3))
     assert said == [("a", "cancelled"), ("b", "cancelled"), ("c", "unavailable")]
     assert not two.scheduler.is_alive
+
+
+def test_an_unloaded_model_is_gone(office):
+    """Nothing that worked with it keeps it."""
+    one, gone = office(2), threading.Event()
+
+    def load(report):
+        editor = Held()
+        weakref.finalize(editor, gone.set)
+        editor._go["a"] = threading.Event()
+        editor.let_go("a")
+        report("ready", 1.0)
+        return editor
+
+    one.scheduler.close()
+    one.scheduler = Scheduler(load, one.states.put, 0.05, 2)
+    one.ask("a")
+    assert one.answer() == ("a", "result")
+    assert gone.wait(WAIT_S)
+
+
+class Panic(BaseException):
+    """What a library in Rust raises is no Exception."""
+
+
+def test_a_panic_fails_its_request_and_leaves_its_place_free(office):
+    one = office(1)
+    edit = one.editor.edit
+
+    def panicking(request, control):
+        if request.path == "a":
+            raise Panic("index out of bounds")
+        return edit(request, control)
+
+    one.editor.edit = panicking
+    one.ask("a")
+    assert one.answer() == ("a", "internal")
+    one.ask("b")
+    assert one.editor.next() == "b"
+
+
+NEVER_DONE = """
+import threading
+from engine import scheduler
+from grammars.span import Span
+
+scheduler.JOIN_S = 0.1
+begun = threading.Event()
+
+class Stuck:
+    def edit(self, request, control):
+        begun.set()
+        threading.Event().wait()
+
+one = scheduler.Scheduler(lambda report: Stuck(), lambda status: None)
+request = scheduler.EditRequest(text="", spans=(Span(0, 0),))
+job = scheduler.Job(request, "me", print)
+one.submit(job)
+one.release(job)
+begun.wait()
+one.close()
+"""
+
+
+def test_a_pass_that_does_not_end_keeps_no_engine_from_ending():
+    subprocess.run([sys.executable, "-c", NEVER_DONE], timeout=WAIT_S, check=True)
