@@ -10,23 +10,13 @@ from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.holes import Holes
-from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
-from engine.stopping import HoleShape, Review
+from engine.judging import UNWRITTEN, Judge
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats
+from engine.stopping import HoleShape
 from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
-from grammars.endings import breaks_off, joins, unkept_promise
-from grammars.faults import is_mended
-from grammars.holes import is_unwritten
-from grammars.lines import indentation, line_end, with_line_end
+from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
-from grammars.symbols import defines
 from grammars.validation import Verdict, validate
-
-NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
-UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
-NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
-LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
-UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
-NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +181,7 @@ class Editor:
             request.path,
             request.context,
         )
-        if request.instruction is None:
-            shape = replace(shape, review=_reviewer(request, span, made, shape))
+        shape = replace(shape, review=Judge(request, made).reviewer(span, shape))
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control, wanted)
         try:
@@ -234,30 +223,15 @@ class Editor:
         draft: Draft,
     ) -> Iterator[_Judged]:
         """Yield the draft with its verdict, then, while refused, alternatives of a fill."""
+        judge = Judge(request, made)
         texts: Iterator[str] = iter([draft.text])
         if request.instruction is None:
             texts = itertools.chain(texts, map(shape.fit, shape.alternatives(draft.text)))
         for text in texts:
             text = with_line_end(text, line_end(request.text))
-            replacement, joined = Replacement(span, text), True
-            if not text.strip():
-                verdict = NOTHING
-            elif text == span.of(request.text):
-                verdict = NO_CHANGE
-            elif request.instruction is None and _leaves_a_hole(request, made, replacement):
-                verdict = UNWRITTEN
-            elif request.instruction is not None and _loses_definition(request, made, replacement):
-                verdict = LOST
-            else:
-                verdict = validate(request.text, [*made, replacement], request.language)
-                if verdict.ok and request.mends and not _mends(request, made, replacement):
-                    verdict = NOT_MENDED
-                if verdict.ok and _is_asked_for(request):
-                    joined = _joins(request, made, replacement)
-                if not joined and not request.single_line:
-                    verdict = UNJOINED
-                if verdict.ok and _goes_on(request) and (owed := _owed(request, made, replacement)):
-                    verdict = Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
+            replacement = Replacement(span, text)
+            verdict = judge.verdict(replacement)
+            joined = not verdict.ok or judge.joins(replacement)
             yield _Judged(replacement, verdict, draft, joined)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
@@ -265,89 +239,6 @@ class Editor:
 
 def _holes(request: EditRequest, spans: Sequence[Span], made: Sequence[Replacement]) -> Holes:
     return Holes.in_text(request.text, spans, made, request.single_line, request.language)
-
-
-def _leaves_a_hole(
-    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
-) -> bool:
-    """Tell whether a fill, too, is only code that says it is still to be written."""
-    span, text = replacement.span, replacement.text
-
-    def is_hole(text: str) -> bool:
-        edits = [*made, Replacement(span, text)]
-        place = dict(landed(edits))[span]
-        return is_unwritten(apply(request.text, edits), place, request.language)
-
-    # A placeholder moved out of its function, below the docstring, is one as well.
-    return is_hole(text) or is_hole(indentation(span.of(request.text)) + text.lstrip())
-
-
-def _reviewer(
-    request: EditRequest, span: Span, made: Sequence[Replacement], shape: HoleShape
-) -> Review:
-    """Return what looks at a fill when the model ends it.
-
-    A placeholder is taken back; where syntax or the function's signature ask for more, it goes on.
-    """
-
-    def review(text: str) -> int | None:
-        fill = with_line_end(shape.fit(text), line_end(request.text))
-        replacement = Replacement(span, fill)
-        if not fill.strip():
-            return len(text) if _goes_on(request) else None
-        if _leaves_a_hole(request, made, replacement):
-            return len(text) - len(text.lstrip())
-        if not _goes_on(request):
-            return None
-        edits = [*made, replacement]
-        new, place = apply(request.text, edits), dict(landed(edits))[span]
-        if breaks_off(new, place, request.language) or _owed(request, made, replacement):
-            return len(text)
-        return None
-
-    return review
-
-
-def _goes_on(request: EditRequest) -> bool:
-    """Tell whether a fill is to be whole; a line may be as unfinished as its user is."""
-    return request.instruction is None and not request.single_line
-
-
-def _is_asked_for(request: EditRequest) -> bool:
-    """Tell whether somebody waits for a fill that leaves nothing to mend about it."""
-    return request.instruction is None and request.priority is not Priority.TYPING
-
-
-def _joins(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
-    edits = [*made, replacement]
-    place = dict(landed(edits))[replacement.span]
-    return joins(apply(request.text, edits), place, request.language)
-
-
-def _owed(
-    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
-) -> str | None:
-    """Return what the function that a fill ends promises and does not return."""
-    edits = [*made, replacement]
-    place = dict(landed(edits))[replacement.span]
-    return unkept_promise(apply(request.text, edits), place, request.language)
-
-
-def _mends(request: EditRequest, made: Sequence[Replacement], replacement: Replacement) -> bool:
-    before = apply(request.text, made)
-    return is_mended(before, apply(request.text, [*made, replacement]), request.language)
-
-
-def _loses_definition(
-    request: EditRequest, made: Sequence[Replacement], replacement: Replacement
-) -> bool:
-    """Tell whether a rewrite leaves none of the definitions it was given."""
-    if not defines(request.text, request.language, replacement.span):
-        return False
-    edits = [*made, replacement]
-    return not defines(
-        apply(request.text, edits), request.language, dict(landed(edits))[replacement.span]
-    )
 
 
 def _together(request: EditRequest, done: Sequence[_Judged]) -> Candidate:

@@ -52,7 +52,7 @@ class Technique:
         with ExitStack() as stack:
             stack.enter_context(patch.dict(EFFORTS, {Effort.BALANCED: effort}))
             if not self.reviewed:
-                stack.enter_context(patch("engine.edit._reviewer", return_value=None))
+                stack.enter_context(patch("engine.judging.Judge.reviewer", return_value=None))
             yield
 
 

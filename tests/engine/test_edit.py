@@ -290,7 +290,8 @@ def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
 def test_spans_that_are_right_alone_may_be_wrong_together(monkeypatch, editor):
     verdicts = iter([Verdict(True), Verdict(True), Verdict(False, ("clash",))])
     scripted(monkeypatch, editor, "x", "y")
-    monkeypatch.setattr("engine.edit.validate", lambda *_: next(verdicts))
+    for place in ("engine.judging.validate", "engine.edit.validate"):
+        monkeypatch.setattr(place, lambda *_: next(verdicts))
     best = editor.edit(request(HOLES, BODIES[:2]), Control()).best
     assert (best.verdict, best.verdicts) == (Verdict(False, ("clash",)), (Verdict(True),) * 2)
 

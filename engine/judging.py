@@ -1,0 +1,121 @@
+"""Whether an edit of one span may be offered, beyond what the syntax gate says of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.protocol import EditRequest, Priority
+from engine.stopping import HoleShape, Review
+from grammars.endings import breaks_off, joins, unkept_promise
+from grammars.faults import is_mended
+from grammars.holes import is_unwritten
+from grammars.lines import indentation, line_end, with_line_end
+from grammars.span import Replacement, Span, apply, landed
+from grammars.symbols import defines
+from grammars.validation import Verdict, validate
+
+NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
+UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
+NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
+LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
+UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
+NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a request asks of the edit of a span of it, those `made` of others being in place."""
+
+    request: EditRequest
+    made: Sequence[Replacement]
+
+    def verdict(self, replacement: Replacement) -> Verdict:
+        """Judge a replacement of a span."""
+        request, is_fill = self.request, self.request.instruction is None
+        if not replacement.text.strip():
+            return NOTHING
+        if replacement.text == replacement.span.of(request.text):
+            return NO_CHANGE
+        if is_fill and self._leaves_a_hole(replacement):
+            return UNWRITTEN
+        if not is_fill and self._loses_definition(replacement):
+            return LOST
+        verdict = validate(request.text, [*self.made, replacement], request.language)
+        if not verdict.ok:
+            return verdict
+        if request.mends and not self._mends(replacement):
+            return NOT_MENDED
+        if not self._is_whole:
+            return verdict
+        if not self.joins(replacement):
+            return UNJOINED
+        if owed := self._owed(replacement):
+            return Verdict(ok=False, reasons=(f"the function never returns its {owed}",))
+        return verdict
+
+    def joins(self, replacement: Replacement) -> bool:
+        """Tell whether a fill leaves nothing to mend about it; who types will go on anyway."""
+        if self.request.instruction is not None or self.request.priority is Priority.TYPING:
+            return True
+        return joins(*self._applied(replacement), self.request.language)
+
+    def reviewer(self, span: Span, shape: HoleShape) -> Review | None:
+        """Return what looks at a fill when the model ends it; None for a rewrite.
+
+        A placeholder is taken back; where syntax or the function's signature ask for more, it goes
+        on.
+        """
+        if self.request.instruction is not None:
+            return None
+
+        def review(text: str) -> int | None:
+            fill = with_line_end(shape.fit(text), line_end(self.request.text))
+            replacement = Replacement(span, fill)
+            if not fill.strip():
+                return len(text) if self._is_whole else None
+            if self._leaves_a_hole(replacement):
+                return len(text) - len(text.lstrip())
+            if not self._is_whole:
+                return None
+            if breaks_off(*self._applied(replacement), self.request.language):
+                return len(text)
+            return len(text) if self._owed(replacement) else None
+
+        return review
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether a fill is to be whole; a line may be as unfinished as its user is."""
+        return self.request.instruction is None and not self.request.single_line
+
+    def _applied(self, replacement: Replacement) -> tuple[str, Span]:
+        """Return the text with a replacement, and where it is there."""
+        edits = [*self.made, replacement]
+        return apply(self.request.text, edits), dict(landed(edits))[replacement.span]
+
+    def _leaves_a_hole(self, replacement: Replacement) -> bool:
+        """Tell whether a fill, too, is only code that says it is still to be written."""
+        span, text = replacement.span, replacement.text
+
+        def is_hole(text: str) -> bool:
+            return is_unwritten(*self._applied(Replacement(span, text)), self.request.language)
+
+        # A placeholder moved out of its function, below the docstring, is one as well.
+        return is_hole(text) or is_hole(indentation(span.of(self.request.text)) + text.lstrip())
+
+    def _owed(self, replacement: Replacement) -> str | None:
+        """Return what the function that a fill ends promises and does not return."""
+        return unkept_promise(*self._applied(replacement), self.request.language)
+
+    def _mends(self, replacement: Replacement) -> bool:
+        before, (after, _) = apply(self.request.text, self.made), self._applied(replacement)
+        return is_mended(before, after, self.request.language)
+
+    def _loses_definition(self, replacement: Replacement) -> bool:
+        """Tell whether a rewrite leaves none of the definitions it was given."""
+        language = self.request.language
+        if not defines(self.request.text, language, replacement.span):
+            return False
+        text, place = self._applied(replacement)
+        return not defines(text, language, place)
