@@ -38,6 +38,9 @@ TECHNIQUES = {
     "0.5, revoking": replace(DEFAULT, commit_threshold=0.5, revoke_threshold=0.3),
     "0.9, finish at 3": replace(DEFAULT, finish_gap=3.0, max_revisions=0),
     "0.9, credit": replace(DEFAULT, credit=0.7, max_revisions=0),
+    "0.9, guided by syntax": replace(DEFAULT, guided=True, max_revisions=0),
+    "0.5, two repairs": replace(DEFAULT, commit_threshold=0.5, repairs=2, max_revisions=0),
+    "0.9, two repairs": replace(DEFAULT, repairs=2, max_revisions=0),
 }
 
 
