@@ -263,7 +263,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         deadline_s=20.0,
     ),
     Effort.BALANCED: EffortConfig(
-        denoise=DenoiseConfig(),
+        denoise=DenoiseConfig(repairs=2),
         refresh=Refresh(every=4),
         max_prefix=768,
         max_suffix=256,
@@ -275,7 +275,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         deadline_s=60.0,
     ),
     Effort.THOROUGH: EffortConfig(
-        denoise=DenoiseConfig(commit_threshold=0.95),
+        denoise=DenoiseConfig(commit_threshold=0.95, repairs=2),
         refresh=EXACT,
         max_prefix=1536,
         max_suffix=512,

@@ -276,3 +276,24 @@ def test_cutting_holes_out_of_a_text():
     assert (holes.before(1, fills), holes.behind(0, fills)) == ("aX\nbtwo\n\nc", "\nbtwo\n\ncY")
     shape = holes.shape(1, fills)
     assert (shape.prefix, shape.suffix, shape.old) == ("aX\nbtwo\n\nc", "", "3")
+
+
+def test_a_hole_that_breaks_the_syntax_is_repaired_before_it_is_judged(monkeypatch):
+    """Another canvas would be another try; a repair keeps what is right of this one."""
+    text, spans = cut("a = «1»\nb = «2»\n")
+    editor, script = ending(monkeypatch, ["f(1))", "y"])
+    answer = Scripted.__call__
+
+    def in_doubt(self, canvas):
+        logits = answer(self, canvas)
+        logits[:, ord(" ")] = 6.0  # the second choice everywhere
+        logits[4, ord(")")] = 8.0  # and not far behind at the bracket that is one too many
+        return logits
+
+    monkeypatch.setattr(Scripted, "__call__", in_doubt)
+    best = editor.edit(
+        asked(text, spans, effort=Effort.BALANCED, language="python"), Control()
+    ).best
+    assert [r.text for r in best.replacements] == ["f(1)", "y"]
+    assert best.verdict.ok
+    assert len(script.around) == 1  # one try
