@@ -104,9 +104,7 @@ class ModelConfig:
     experts: Experts | None = None
     windowed: Windowed | None = None
     logit_cap: float = 0.0  # keeps logits within it, softly; 0: nothing does
-    canvas_length: int = (
-        0  # tokens that are denoised together, where the model was made for so many
-    )
+    canvas_length: int = 0  # of a model made to denoise so many tokens at a time
 
     def __post_init__(self) -> None:
         for kv_heads in {self.heads_of(layer)[0] for layer in range(self.num_layers)}:
@@ -184,7 +182,6 @@ class DenoiseConfig:
     by_line: bool = False  # one line after the other
     guided: bool = False  # in the last half nothing is committed where the syntax goes wrong
     repairs: int = 0  # how often that is masked again once the canvas is done
-    repair_margin: int = 2  # with so many tokens on each side
     max_sweeps: int = 256  # passes over a canvas on which nothing is masked any more
     max_steps: int = 256
 
@@ -199,7 +196,6 @@ class DenoiseConfig:
         for name, least in (
             ("max_revisions", 0),
             ("repairs", 0),
-            ("repair_margin", 0),
             ("max_sweeps", 1),
             ("max_steps", 1),
             ("steps", 1),

@@ -51,7 +51,7 @@ def denoise(
     them: given them, lines come one after the other.
     """
     step = sweeps = 0  # of the block's schedule; over a canvas that was done
-    repairs = Repairs(guide, config.repairs, config.repair_margin, len(canvas))
+    repairs = Repairs(guide, config.repairs, len(canvas))
     credit = Credit(config.credit) if config.credit else None
     for left in reversed(range(config.max_steps)):
         logits = repairs.barred(denoiser(canvas))

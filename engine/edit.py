@@ -15,7 +15,7 @@ from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
 from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
 from grammars.lines import line_end, with_line_end
-from grammars.span import Replacement, Span, apply, landed
+from grammars.span import Replacement, Span
 from grammars.validation import Verdict, validate
 
 
@@ -168,9 +168,8 @@ class Editor:
     ) -> list[_Judged]:
         """Try until enough drafts pass; refused ones come last, so that there is always one."""
         wanted = wanted or candidates_for(request)
-        old = span.of(request.text)
-        edits = [*made, Replacement(span, old)]
-        text, place = apply(request.text, edits), dict(landed(edits))[span]
+        judge, old = Judge(request, made), span.of(request.text)
+        text, place = judge.applied(Replacement(span, old))
         # The model works on LF; the file's own line ends come back in _judge.
         shape = HoleShape(
             with_line_end(text[: place.start], "\n"),
@@ -181,7 +180,7 @@ class Editor:
             request.path,
             request.context,
         )
-        shape = replace(shape, review=Judge(request, made).reviewer(span, shape))
+        shape = replace(shape, review=judge.reviewer(span, shape))
         found: dict[str, _Judged] = {}
         tries = self._tries(request, shape, effort, control, wanted)
         try:

@@ -1,8 +1,9 @@
-"""The live view of a denoising step."""
+"""The live view: of a denoising step, and of a text as it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 
@@ -52,3 +53,27 @@ def _tokens(
             state = TokenState.COMMITTED
         if token != after.void:
             yield FrameToken(tokenizer.decode([token]), state, p)
+
+
+def show_written(
+    control: Control,
+    tokenizer: Tokenizer,
+    ids: Sequence[int],
+    scores: Sequence[float],
+    draft: int,
+    revised: Collection[int] = (),
+) -> None:
+    """Send a text that is written from left to right, with each token's log-probability.
+
+    `revised` are the places where it has another token than it had once.
+    """
+    if control.on_frame:
+        states = (
+            TokenState.REVISED if place in revised else TokenState.COMMITTED
+            for place in range(len(ids))
+        )
+        tokens = tuple(
+            FrameToken(tokenizer.decode([token]), state, min(1.0, math.exp(score)))
+            for token, state, score in zip(ids, states, scores, strict=True)
+        )
+        control.on_frame(Frame(control.span, control.steps, tokens, draft))

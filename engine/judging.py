@@ -30,6 +30,11 @@ class Judge:
     request: EditRequest
     made: Sequence[Replacement]
 
+    def applied(self, replacement: Replacement) -> tuple[str, Span]:
+        """Return the text with a replacement, and where it is there."""
+        edits = [*self.made, replacement]
+        return apply(self.request.text, edits), dict(landed(edits))[replacement.span]
+
     def verdict(self, replacement: Replacement) -> Verdict:
         """Judge a replacement of a span."""
         request, is_fill = self.request, self.request.instruction is None
@@ -58,7 +63,7 @@ class Judge:
         """Tell whether a fill leaves nothing to mend about it; who types will go on anyway."""
         if self.request.instruction is not None or self.request.priority is Priority.TYPING:
             return True
-        return joins(*self._applied(replacement), self.request.language)
+        return joins(*self.applied(replacement), self.request.language)
 
     def reviewer(self, span: Span, shape: HoleShape) -> Review | None:
         """Return what looks at a fill when the model ends it; None for a rewrite.
@@ -78,7 +83,7 @@ class Judge:
                 return len(text) - len(text.lstrip())
             if not self._is_whole:
                 return None
-            if breaks_off(*self._applied(replacement), self.request.language):
+            if breaks_off(*self.applied(replacement), self.request.language):
                 return len(text)
             return len(text) if self._owed(replacement) else None
 
@@ -89,27 +94,22 @@ class Judge:
         """Whether a fill is to be whole; a line may be as unfinished as its user is."""
         return self.request.instruction is None and not self.request.single_line
 
-    def _applied(self, replacement: Replacement) -> tuple[str, Span]:
-        """Return the text with a replacement, and where it is there."""
-        edits = [*self.made, replacement]
-        return apply(self.request.text, edits), dict(landed(edits))[replacement.span]
-
     def _leaves_a_hole(self, replacement: Replacement) -> bool:
         """Tell whether a fill, too, is only code that says it is still to be written."""
         span, text = replacement.span, replacement.text
 
         def is_hole(text: str) -> bool:
-            return is_unwritten(*self._applied(Replacement(span, text)), self.request.language)
+            return is_unwritten(*self.applied(Replacement(span, text)), self.request.language)
 
         # A placeholder moved out of its function, below the docstring, is one as well.
         return is_hole(text) or is_hole(indentation(span.of(self.request.text)) + text.lstrip())
 
     def _owed(self, replacement: Replacement) -> str | None:
         """Return what the function that a fill ends promises and does not return."""
-        return unkept_promise(*self._applied(replacement), self.request.language)
+        return unkept_promise(*self.applied(replacement), self.request.language)
 
     def _mends(self, replacement: Replacement) -> bool:
-        before, (after, _) = apply(self.request.text, self.made), self._applied(replacement)
+        before, (after, _) = apply(self.request.text, self.made), self.applied(replacement)
         return is_mended(before, after, self.request.language)
 
     def _loses_definition(self, replacement: Replacement) -> bool:
@@ -117,5 +117,5 @@ class Judge:
         language = self.request.language
         if not defines(self.request.text, language, replacement.span):
             return False
-        text, place = self._applied(replacement)
+        text, place = self.applied(replacement)
         return not defines(text, language, place)

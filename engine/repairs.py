@@ -13,13 +13,15 @@ from engine.remasking import widened
 # Says of a canvas without masks which positions (L,) bool stand where its syntax goes wrong.
 Guide = Callable[[Canvas], Tensor]
 
+_MARGIN = 2  # positions on each side of what is wrong that are masked with it
+
 
 class Repairs:
     """At most so many repairs of one canvas; each bars the least sure of the wrong tokens."""
 
-    def __init__(self, guide: Guide | None, most: int, margin: int, length: int) -> None:
-        """Take how many positions on each side are masked again, and the canvas' length."""
-        self._guide, self._left, self._margin = guide, most, margin
+    def __init__(self, guide: Guide | None, most: int, length: int) -> None:
+        """Take the length of the canvas, too."""
+        self._guide, self._left = guide, most
         self._wrong: list[tuple[int, int]] = []  # position and token: what was taken back
         self._trust = torch.ones(length)  # how sure the tokens were when they were committed
 
@@ -47,4 +49,4 @@ class Repairs:
         place = int(self._trust.masked_fill(~faulty, torch.inf).argmin())
         self._wrong.append((place, int(canvas.ids[place])))
         holes = faulty.split(canvas.lengths)
-        return canvas.revoke(torch.cat([widened(hole, self._margin) for hole in holes]))
+        return canvas.revoke(torch.cat([widened(hole, _MARGIN) for hole in holes]))

@@ -22,10 +22,10 @@ from engine.control import Control
 from engine.draft import OldTextDraft
 from engine.errors import ConfigError
 from engine.family import Family
+from engine.frames import show_written
 from engine.model import Transformer
 from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
-from engine.protocol import Frame, FrameToken, TokenState
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft
@@ -169,8 +169,7 @@ class Rewriter:
             made.ids.extend(step.tokens)
             made.scores.extend(step.logprobs)
             made.seconds.extend(watched.seconds[: len(step.tokens)])
-            if control.on_frame:
-                control.on_frame(self._frame(control, made.ids, made.scores))
+            show_written(control, self._tokenizer, made.ids, made.scores, control.draft)
             end = next((i for i, token in enumerate(made.ids) if token in self._ends), None)
             text = self._tokenizer.decode([*head, *made.ids[:end]])
             fence = _FENCE_END.search(text)
@@ -180,13 +179,6 @@ class Rewriter:
                 break
             control.check()
         return replace(made, text=text)
-
-    def _frame(self, control: Control, ids: list[int], scores: list[float]) -> Frame:
-        tokens = tuple(
-            FrameToken(self._tokenizer.decode([i]), TokenState.COMMITTED, min(1.0, 2.718282**s))
-            for i, s in zip(ids, scores, strict=True)
-        )
-        return Frame(control.span, control.steps, tokens, control.draft)
 
 
 def rewrite_prompt(

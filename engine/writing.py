@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from engine.cache import Cache
 from engine.causal import CausalStep, Draft, Pick, Strand, passing_over
 from engine.control import Control
-from engine.protocol import Frame, FrameToken, TokenState
+from engine.frames import show_written
 from engine.stopping import HoleShape, whole_lines
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft as Finished
@@ -75,14 +73,10 @@ class Writing:
 
     def show(self) -> None:
         """Send the draft as it is to whoever watches the request."""
-        control = self._pen.control
-        if control.on_frame:
-            sureness = torch.tensor(self._scores).exp().tolist()
-            tokens = tuple(
-                FrameToken(self._pen.tokenizer.decode([token]), self._state(place), p)
-                for place, (token, p) in enumerate(zip(self._ids, sureness, strict=True))
-            )
-            control.on_frame(Frame(control.span, control.steps, tokens, self._number))
+        pen = self._pen
+        show_written(
+            pen.control, pen.tokenizer, self._ids, self._scores, self._number, self._revised
+        )
 
     def _end(self) -> str | None:
         """Return the text if the last token ends it."""
@@ -115,6 +109,3 @@ class Writing:
         while place + 1 < len(ids) and len(decode(ids[: place + 1])) <= at:
             place += 1
         return place
-
-    def _state(self, place: int) -> TokenState:
-        return TokenState.REVISED if place in self._revised else TokenState.COMMITTED

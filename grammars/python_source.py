@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 
-from grammars.lines import LineIndex
+from grammars.lines import LineIndex, statements_around
 from grammars.span import Span
 
 MAX_CHARS = 1 << 19  # the compiler holds the interpreter's lock, about a second at this size
@@ -22,7 +22,6 @@ MAX_CHARS = 1 << 19  # the compiler holds the interpreter's lock, about a second
 _ONE_AT_A_TIME = Lock()
 
 _ON_LINE = re.compile(r" on line \d+")
-_TOP_LEVEL = re.compile(r"(?!(?:elif|else|except|finally)\b)[^\s#)\]}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +82,8 @@ def _statements(lines: LineIndex, span: Span) -> str:
 
     The one before is among them: a line the edit moved to the margin may be missed there.
     """
-    first = max(lines.line_at(span.start) - 1, 0)
-    while first and not _TOP_LEVEL.match(lines.text, lines.starts[first]):
-        first -= 1
-    last = lines.line_at(span.end) + 1
-    while last < len(lines) and not _TOP_LEVEL.match(lines.text, lines.starts[last]):
-        last += 1
-    return lines.text[lines.starts[first] : lines.span(last - 1).end]
+    before = lines.starts[max(lines.line_at(span.start) - 1, 0)]
+    return statements_around(lines, Span(before, span.end)).of(lines.text)
 
 
 def _same(

@@ -139,7 +139,7 @@ def test_a_broken_draft_is_mended_with_its_neighbours():
     def guide(draft):
         return draft.ids == 2
 
-    made = steps(rows, guide, repairs=1, repair_margin=1, commit_threshold=0.01)
+    made = steps(rows, guide, repairs=1, commit_threshold=0.01)
     assert made == [[0, 1, 2, 3], [0, 1, 4, 3]]
 
 
@@ -161,16 +161,16 @@ def test_no_repair_is_begun_that_the_steps_left_may_not_end():
     def guide(draft):
         return draft.ids == 2
 
-    kept = steps(rows, guide, repairs=1, repair_margin=1, max_steps=6)
+    kept = steps(rows, guide, repairs=1, max_steps=7)
     assert kept[-1] == [0, 1, 2, 3] and len(kept) == 4
-    mended = steps(rows, guide, repairs=1, repair_margin=1, max_steps=7)
-    assert mended[-1] == [0, 1, 4, 3] and len(mended) == 7
+    mended = steps(rows, guide, repairs=1, max_steps=8)
+    assert mended[-1] == [0, 1, 4, 3] and len(mended) == 8
 
 
 def test_a_repair_leaves_the_hole_beside_alone():
     rows = Rows({0: 9}, {1: 8}, {2: 7, 4: 6}, {3: 6})
     holes = Canvas.joined([Canvas.blank(2, 5), Canvas.blank(2, 5)])
-    config = DenoiseConfig(commit_threshold=0.01, max_revisions=0, repairs=1, repair_margin=3)
+    config = DenoiseConfig(commit_threshold=0.01, max_revisions=0, repairs=1)
     made = [step.canvas for step in denoise(rows, holes, config, lambda draft: draft.ids == 2)]
     assert made[-1].ids.tolist() == [0, 1, 4, 3]
     assert made[-1].revisions.tolist() == [0, 0, 1, 1]
