@@ -13,7 +13,7 @@ from engine.holes import Holes
 from engine.judging import UNWRITTEN, Judge
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.stopping import HoleShape
-from engine.tries import Draft, FillsHoles, FillsTogether, Rewrites
+from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span
 from grammars.validation import Verdict, validate
@@ -142,8 +142,8 @@ class Editor:
         new = [Replacement(s, with_line_end(f, end)) for s, f in zip(spans, fills, strict=True)]
 
         def judged(number: int, others: Sequence[Replacement]) -> Iterator[_Judged]:
-            shape, draft = holes.shape(number, fills), drafts[number]
-            return self._judge(request, spans[number], [*made, *others], shape, draft)
+            judge = Judge(request, [*made, *others])
+            return self._judge(judge, spans[number], holes.shape(number, fills), drafts[number])
 
         found = [next(judged(i, [*new[:i], *new[i + 1 :]])) for i in range(len(spans))]
         if not all(one.verdict.ok for one in found):
@@ -185,7 +185,7 @@ class Editor:
         tries = self._tries(request, shape, effort, control, wanted)
         try:
             for draft in itertools.islice(tries, wanted + effort.repair_rounds):
-                for judged in self._judge(request, span, made, shape, draft):
+                for judged in self._judge(judge, span, shape, draft):
                     text = judged.replacement.text
                     control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
@@ -211,18 +211,11 @@ class Editor:
             language, instruction = request.language, request.instruction
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
         max_tokens = request.max_tokens or effort.max_fill
-        return self._filler.tries(shape, effort, max_tokens, request.seed, control, wanted)
+        return self._filler.tries(shape, Ask(effort, max_tokens, request.seed, wanted), control)
 
-    def _judge(
-        self,
-        request: EditRequest,
-        span: Span,
-        made: list[Replacement],
-        shape: HoleShape,
-        draft: Draft,
-    ) -> Iterator[_Judged]:
+    def _judge(self, judge: Judge, span: Span, shape: HoleShape, draft: Draft) -> Iterator[_Judged]:
         """Yield the draft with its verdict, then, while refused, alternatives of a fill."""
-        judge = Judge(request, made)
+        request = judge.request
         texts: Iterator[str] = iter([draft.text])
         if request.instruction is None:
             texts = itertools.chain(texts, map(shape.fit, shape.alternatives(draft.text)))

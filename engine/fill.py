@@ -30,7 +30,7 @@ from engine.scoring import confidence
 from engine.special import ends_line
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft, draft_of
+from engine.tries import Ask, Draft, draft_of
 from engine.writing import Pen, Writing
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)
@@ -84,15 +84,7 @@ class Filler:
         self._void = tokenizer.special(family.void)
         self._ends = frozenset(tokenizer.special(name) for name in family.ends)
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
 
         The first `wanted` are written side by side, all but one of them samples. With an adapter
@@ -101,6 +93,7 @@ class Filler:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         context = self._context(shape, effort)
         needed = len(context) + max(max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
         self._model.config.check_room(needed)
@@ -127,7 +120,7 @@ class Filler:
             return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
 
         by = "with the adapter" if adapted else "by the base alone"
-        numbers = itertools.count(seed)
+        numbers = itertools.count(ask.seed)
         if self._decoding is Decoding.PARALLEL:
             limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
             start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
@@ -135,7 +128,7 @@ class Filler:
             yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
             writings = [writing(by)]
-            for number in itertools.islice(numbers, wanted - 1):
+            for number in itertools.islice(numbers, ask.wanted - 1):
                 writings.append(writing(by, number, beside=True))
             yield from self._written(writings, adapted, control)
         if adapted:

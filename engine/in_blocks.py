@@ -25,7 +25,7 @@ from engine.model import Transformer
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft, draft_of
+from engine.tries import Ask, Draft, draft_of
 
 _CHUNK = 512  # tokens of one pass, at most; a cancel waits for one of them
 
@@ -77,20 +77,13 @@ class BlockFiller:
         if isinstance(family.prompt, Fim):
             self._middle = special.id(family.prompt.middle)
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield a draft of the hole. `seed` changes nothing.
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         context = Context(shape.prefix, shape.suffix)
         sides = context.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
         before, after = map(self._tokenizer.decode, sides)

@@ -28,7 +28,7 @@ from engine.repairs import Guide
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft, draft_of
+from engine.tries import Ask, Draft, draft_of
 
 # Where the model can tell the hole's end, a canvas grows until there is one; so long are the first
 # canvases of the tries.
@@ -52,15 +52,7 @@ class InPlaceFiller:
         self._end = None if family.end is None else special.id(family.end)
         self._barred = special.barred(self.mask, *(() if self._end is None else (self._end,)))
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield drafts of a single hole: the likeliest length first, then the others.
 
         `seed` changes nothing: no try draws.
@@ -68,6 +60,7 @@ class InPlaceFiller:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         holes, spans = Holes.of(shape), [control.span]
         for lengths in self.lengths(holes, effort, max_tokens, control):
             yield from self.fill(holes, lengths, effort, max_tokens, control, spans)

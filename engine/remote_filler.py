@@ -14,13 +14,12 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from engine.config import EffortConfig
 from engine.control import Control
 from engine.errors import Busy, ConfigError, EngineError, EngineUnavailable
 from engine.place import package_version
 from engine.remotes import Kind, Remote
 from engine.stopping import HoleShape, whole_lines
-from engine.tries import Draft
+from engine.tries import Ask, Draft
 
 _T = TypeVar("_T")
 # No more of the file than a model of our own would see, at about so many characters a token.
@@ -52,32 +51,25 @@ class RemoteFiller:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield what the remote writes: first what it is surest of, then samples.
 
         Raises:
             EngineError: if it cannot be reached, refuses, or answers something else.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         prefix = _tail(shape.prefix, effort.max_prefix * _CHARS_PER_TOKEN)
         suffix = _head(shape.suffix, effort.max_suffix * _CHARS_PER_TOKEN)
         control.see(prefix, suffix)
         with _Connection(self._remote, control) as connection:
             for number in itertools.count():
-                drawn = f"drawn with seed {seed + number}" if number else "the likeliest tokens"
+                drawn = f"drawn with seed {ask.seed + number}" if number else "the likeliest tokens"
                 control.begin_draft(f"{drawn}, by the remote {self._remote.name}")
                 body = {
                     **_sides(self._remote.kind, prefix, suffix, max_tokens),
                     **({"model": self._remote.model} if self._remote.model else {}),
                     "temperature": _TEMPERATURE if number else 0,
-                    "seed": seed + number,
+                    "seed": ask.seed + number,
                     "stream": False,
                 }
                 text, tokens = connection.ask(body)

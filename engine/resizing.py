@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.canvas import Canvas
-from engine.config import EXACT, EffortConfig, Refresh, Scoring
+from engine.config import EXACT, Refresh, Scoring
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import Denoiser, DenoiseStep
@@ -26,7 +26,7 @@ from engine.scoring import confidence, rank
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft, draft_of
+from engine.tries import Ask, Draft, draft_of
 
 # How many masks a try starts with; the published demonstration takes the first.
 _STARTS = (4, 16, 64)
@@ -50,20 +50,13 @@ class ResizingFiller:
         self._barred = special.barred(self.mask, self.expand, self.delete)
         self._close = [] if family.close is None else [special.id(family.close)]
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield a draft for each number of masks to start with. `seed` changes nothing.
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         prefix, suffix = Context(shape.prefix, shape.suffix).sides(
             self._tokenizer, effort.max_prefix, effort.max_suffix
         )

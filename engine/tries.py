@@ -34,19 +34,21 @@ def draft_of(shape: HoleShape, text: str, scores: Sequence[float], number: int, 
     return Draft(text, len(scores), mean, number, how)
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How the tries at a hole are made: each has at most so many tokens."""
+
+    effort: EffortConfig
+    max_tokens: int
+    seed: int = 0  # of the first draft that is drawn
+    wanted: int = 1  # so many drafts will surely be used
+
+
 class FillsHoles(Protocol):
     """A model with its way of filling; each request in a thread of its own."""
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
-        """Yield drafts of the hole, the likeliest first; `wanted` of them will surely be used."""
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
+        """Yield drafts of the hole, the likeliest first."""
         ...
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.canvas import Canvas
 from engine.chat import asked_for
-from engine.config import EffortConfig
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep
@@ -27,7 +26,7 @@ from engine.renoise import RenoiseConfig, renoise
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft, draft_of
+from engine.tries import Ask, Draft, draft_of
 
 
 class UniformFiller:
@@ -51,20 +50,13 @@ class UniformFiller:
         self.ends = [special.id(name) for name in family.ends]
         self._barred = special.barred(None, *self.ends)
 
-    def tries(
-        self,
-        shape: HoleShape,
-        effort: EffortConfig,
-        max_tokens: int,
-        seed: int,
-        control: Control,
-        wanted: int = 1,
-    ) -> Iterator[Draft]:
+    def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield drafts of the hole without end, each from other noise: of seed, seed + 1 …
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
+        effort, max_tokens = ask.effort, ask.max_tokens
         context = Context(shape.prefix, shape.suffix)
         sides = context.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
         before, after = map(self._tokenizer.decode, sides)
@@ -74,7 +66,7 @@ class UniformFiller:
         self._model.config.check_room(needed)
         control.see(before, after, len(prompt))
         cache = self._contexts.encoded(prompt, needed, control)
-        for number in itertools.count(seed):
+        for number in itertools.count(ask.seed):
             control.begin_draft(f"{size} tokens of noise at a time, drawn with seed {number}")
             cache.length = len(prompt)
             ids: list[int] = []

@@ -218,5 +218,5 @@ def count(value: str) -> int:
     """Read a number from 1."""
     number = natural(value)
     if not number:
-        raise argparse.ArgumentTypeError("0 is not a number of places")
+        raise argparse.ArgumentTypeError("0 is less than 1")
     return number

@@ -23,6 +23,7 @@ from engine.protocol import EditRequest, Effort
 from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Ask
 from grammars.span import Span
 
 
@@ -160,7 +161,8 @@ class Predictors:
         effort = EFFORTS[self.effort]
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
-            tries = filler.tries(_shape(case), effort, effort.max_fill, self.seed, control)
+            ask = Ask(effort, effort.max_fill, self.seed)
+            tries = filler.tries(_shape(case), ask, control)
             return next(tries).text, True
 
         return fill

@@ -163,7 +163,7 @@ def test_what_steers_a_terminal_is_spelt_out(diffill, sample):
         (["a.py", "--lines", "99"], "99"),
         (["a.py", "--symbol", "nothing"], "There are 0 places"),
         (["a.py", "--replay", "run.jsonl"], "--replay has its places"),
-        (["a.py", "--lines", "1", "--edit", "0"], "0 is not a number of places"),
+        (["a.py", "--lines", "1", "--edit", "0"], "0 is less than 1"),
     ],
 )
 def test_wrong_arguments(diffill, sample, arguments, told):

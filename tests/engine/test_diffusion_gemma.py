@@ -23,6 +23,7 @@ from engine.recognition import family_of
 from engine.shape import size_of
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Ask
 from engine.weights import FloatWeights
 
 FAMILY = NAMED["diffusion-gemma"]
@@ -143,7 +144,7 @@ def test_a_draft_is_that_of_its_seed_whatever_came_before(tmp_path):
     shape = HoleShape("def f(x):\n    y = ", "\n    return y\n")
 
     def drafts(seed, count):
-        tries = filler.tries(shape, EFFORTS[Effort.QUICK], 2 * LENGTH, seed, Control())
+        tries = filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 2 * LENGTH, seed), Control())
         return [(d.text, d.tokens, d.score) for d in islice(tries, count)]
 
     first, second = drafts(7, 2)

@@ -13,7 +13,7 @@ from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Draft
 from engine.loading import editor_on
 from engine.prefix_cache import PrefixCache
-from engine.protocol import EditRequest, EditResult, Effort, Priority, TokenState
+from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
 from grammars.validation import Verdict
@@ -181,110 +181,6 @@ def test_a_refused_span_refuses_the_edit_and_no_other_span(monkeypatch, editor):
     assert all(reason.startswith("place 2 of 3: line 6") for reason in best.verdict.reasons)
     assert "y = (" not in seen[2].prefix, "below, the refused text would mislead"
     assert [r.span for r in best.replacements] == list(BODIES)
-
-
-@pytest.mark.parametrize("text", ["    pass\n", "    # later\n    raise NotImplementedError\n"])
-def test_a_placeholder_is_no_fill(monkeypatch, editor, text):
-    scripted(monkeypatch, editor, text, "    y\n")
-    best = editor.edit(request(HOLES, BODIES[:2], language="python"), Control()).best
-    assert [verdict.ok for verdict in best.verdicts] == [False, True]
-    assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
-
-
-@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
-def test_a_placeholder_is_none_the_less_out_of_its_function(monkeypatch, editor, fill):
-    scripted(monkeypatch, editor, fill)
-    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
-    start = text.index("    ...")
-    asked = request(text, [Span(start, start + 9)], language="python")
-    assert editor.edit(asked, Control()).best.verdict.reasons == (
-        "the model puts a placeholder here",
-    )
-
-
-def test_a_placeholder_is_none_elsewhere_either(monkeypatch, editor):
-    """Moved out of its function it would pass for code."""
-    text = 'def f():\n    """Do it."""\n    pass\n'
-    scripted(monkeypatch, editor, *["    ...\n"] * 9)
-    span = Span(text.index("    pass"), len(text))
-    best = editor.edit(request(text, (span,), language="python"), Control()).best
-    assert best.verdict.reasons == ("the model puts a placeholder here",)
-
-
-PROMISE = "def f(x) -> int:\r\n    ...\r\n\r\n\r\ny = 1\r\n"
-
-
-def test_the_end_of_a_fill_is_reviewed(monkeypatch, editor):
-    seen = scripted(monkeypatch, editor, *["    return x\n"] * 9)
-    start = PROMISE.index("    ...")
-    spans = (Span(start, start + len("    ...\r\n")),)
-    editor.edit(request(PROMISE, spans, language="python"), Control())
-    review = seen[0].review
-    assert review("    pass\n") == 4, "a placeholder is taken back"
-    for unfinished in ("    x += 1\n", "    if x:\n", "    return (x\n", ""):
-        assert review(unfinished) == len(unfinished)
-    assert review("    return x\n") is None
-    editor.edit(request(PROMISE, spans, language="python", single_line=True), Control())
-    review = seen[-1].review
-    assert review("    pass\n") == 4
-    assert [review(text) for text in ("    x += 1\n", "    if x:\n", "")] == [None] * 3
-
-
-SEAM = "def f(x):\n    y = 1\n        return y\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({}, ("    if x:\n", True)),
-        ({"single_line": True}, ("    if x:\n", True)),
-        ({"priority": Priority.TYPING}, ("    y = 2\n", True)),  # who types will go on
-    ],
-)
-def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(
-    monkeypatch, editor, options, expected
-):
-    drafts = [Draft("    y = 2\n", 3, -1.0), Draft("    if x:\n", 3, -2.0)]
-    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=lambda *_: iter(drafts)))
-    at = SEAM.index("        return")
-    asked = request(SEAM, (Span(at, at),), language="python", candidates=1, **options)
-    best = editor.edit(asked, Control()).best
-    assert (best.replacements[0].text, best.verdict.ok) == expected
-
-
-@pytest.mark.parametrize(("single_line", "ok"), [(False, False), (True, True)])
-def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(monkeypatch, editor, single_line, ok):
-    draft = Draft("    y = 2\n", 3, -1.0)
-    monkeypatch.setattr(editor, "_filler", SimpleNamespace(tries=lambda *_: iter([draft])))
-    at = SEAM.index("        return")
-    asked = request(SEAM, (Span(at, at),), language="python", single_line=single_line)
-    verdict = editor.edit(asked, Control()).best.verdict
-    assert verdict.ok is ok
-    if not ok:
-        assert verdict.reasons == ("it does not go together with the lines around it",)
-
-
-def test_a_function_is_not_left_without_its_result(monkeypatch, editor):
-    scripted(monkeypatch, editor, "    x += 1\n")
-    start = PROMISE.index("    ...")
-    spans = (Span(start, start + len("    ...\r\n")),)
-    best = editor.edit(request(PROMISE, spans, language="python"), Control()).best
-    assert best.verdict.reasons == ("the function never returns its int",)
-
-
-def test_an_ellipsis_is_no_value(monkeypatch, editor):
-    seen = scripted(monkeypatch, editor, "...")
-    text = "def f(x):\n    return \n"
-    spans = (Span(len(text) - 1, len(text) - 1),)
-    asked = request(text, spans, language="python", single_line=True)
-    best = editor.edit(asked, Control()).best
-    assert best.verdict.reasons == ("the model puts a placeholder here",)
-    assert seen[0].review("...") == 0
-
-
-def test_code_around_a_placeholder_is_a_fill(monkeypatch, editor):
-    scripted(monkeypatch, editor, "    if a:\n        raise NotImplementedError\n    return 1\n")
-    assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
 
 
 def test_spans_that_are_right_alone_may_be_wrong_together(monkeypatch, editor):

@@ -15,6 +15,7 @@ from engine.family import Blocks, Family, InPlace, Uniform
 from engine.loading import load_editor
 from engine.protocol import EditRequest, Effort
 from engine.stopping import HoleShape
+from engine.tries import Ask
 from grammars.span import Span, apply
 
 TEXT = (
@@ -141,7 +142,7 @@ def test_a_tokenizer_without_the_familys_tokens_is_refused(tmp_path, family):
 def tries(editor, limit, **options):
     control = Control(**options)
     shape = HoleShape("def f(x):\n    return ", "\n", single_line=True)
-    return list(editor._filler.tries(shape, EFFORTS[Effort.QUICK], limit, 0, control)), control
+    return list(editor._filler.tries(shape, Ask(EFFORTS[Effort.QUICK], limit), control)), control
 
 
 def test_in_place_lengths_are_tried_where_the_model_tells_no_end(editor_of):
@@ -167,7 +168,7 @@ def test_a_try_does_not_depend_on_the_one_before(editor_of, monkeypatch):
     shape = HoleShape("def f(x):\n    y = x\n    return ", "\n\n\ndef g():\n    pass\n")
 
     def drafts():
-        tries = editor._filler.tries(shape, effort, 24, 0, Control())
+        tries = editor._filler.tries(shape, Ask(effort, 24), Control())
         return [(draft.text, draft.score) for draft in tries]
 
     *_, last = drafts()

@@ -13,6 +13,7 @@ from engine.fill import Filler
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort, TokenState
 from engine.stopping import HoleShape
+from engine.tries import Ask
 
 VOCABULARY = tiny.vocabulary()
 VOID = VOCABULARY.special[tiny.FAMILY.void]
@@ -68,7 +69,7 @@ def fill(model, decoding=Decoding.SEQUENTIAL, *, shape=None, max_tokens=100, fra
     control = Control(on_frame=None if frames is None else frames.append)
     filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, decoding, PrefixCache(model))
     shape = shape or HoleShape("x = ", "\n")
-    tries = filler.tries(shape, EFFORTS[Effort.QUICK], max_tokens, 0, control)
+    tries = filler.tries(shape, Ask(EFFORTS[Effort.QUICK], max_tokens), control)
     return next(tries), control
 
 
@@ -142,7 +143,7 @@ def test_the_frozen_base_gives_the_second_draft():
             model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model)
         )
         shape = HoleShape("x = ", "\n")
-        drafts = filler.tries(shape, EFFORTS[Effort.QUICK], 9, 0, Control())
+        drafts = filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 9), Control())
         model_passes = [next(drafts) and model.adapted[-1] for _ in range(3)]
         assert model_passes == expected
 
@@ -209,7 +210,7 @@ def test_a_cancel_stops_before_the_next_pass():
     control = Control()
     control.on_frame = lambda frame: control.cancel()
     filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL, PrefixCache(model))
-    tries = filler.tries(HoleShape("", ""), EFFORTS[Effort.QUICK], 20, 0, control)
+    tries = filler.tries(HoleShape("", ""), Ask(EFFORTS[Effort.QUICK], 20), control)
     with pytest.raises(Cancelled):
         next(tries)
     assert len(model.lengths) == 1
@@ -233,7 +234,7 @@ def drafts_of(filler, wanted, count):
     shape = HoleShape(
         "value = one\n" * 3, "value = two\n", review=lambda t: 3 if len(t) == 9 else None
     )
-    tries = filler.tries(shape, EFFORTS[Effort.QUICK], 24, 5, control, wanted)
+    tries = filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 24, 5, wanted), control)
     return [(d.text, d.tokens, d.score, d.how) for d in itertools.islice(tries, count)], control
 
 
@@ -253,7 +254,7 @@ def test_a_draft_that_is_finished_waits_for_nobody(reference):
     model = ScriptedModel(*sequential("a"))
     filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model))
     control = Control()
-    tries = filler.tries(HoleShape("x = ", "\n"), EFFORTS[Effort.QUICK], 9, 0, control, 3)
+    tries = filler.tries(HoleShape("x = ", "\n"), Ask(EFFORTS[Effort.QUICK], 9, wanted=3), control)
     assert next(tries).text == "a"
     assert control.steps == 2
 
@@ -267,7 +268,7 @@ def test_a_draft_finished_beside_one_that_the_deadline_cuts_is_kept(reference):
         control.deadline_s = 0.0 if frame.step == 3 else control.deadline_s
 
     control.on_frame = late
-    tries = filler.tries(HoleShape("x = ", "\n"), EFFORTS[Effort.QUICK], 9, 0, control, 2)
+    tries = filler.tries(HoleShape("x = ", "\n"), Ask(EFFORTS[Effort.QUICK], 9, wanted=2), control)
     draft = next(tries)
     assert (draft.text, draft.number) == ("b", 1)
     with pytest.raises(DeadlineExceeded):

@@ -10,11 +10,11 @@ from engine.config import EFFORTS, Scoring
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.family import InPlace
-from engine.fill import Draft
 from engine.holes import Holes
 from engine.in_place import InPlaceFiller
 from engine.loading import editor_on
 from engine.protocol import EditRequest, EditResult, Effort
+from engine.tries import Ask, Draft
 from grammars.span import Replacement, Span, apply
 
 ENDING = InPlace(shift=0, mask="<|fim_middle|>", start="<|fim_prefix|>", end=tiny.FAMILY.void)
@@ -262,7 +262,7 @@ def test_lengths_are_chosen_for_each_hole():
 def test_a_single_hole_is_tried_at_several_lengths(family):
     filler = InPlaceFiller(tiny.transformer(), tiny.tokenizer(), family)
     shape = Holes(("a = ", "\n"), ("",)).shape(0, [""])
-    tries = list(filler.tries(shape, EFFORTS[Effort.QUICK], 20, 0, Control()))
+    tries = list(filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 20), Control()))
     assert len(tries) == {True: 2, False: 5}[family.end is not None]
 
 

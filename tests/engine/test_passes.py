@@ -11,6 +11,7 @@ from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort
 from engine.stopping import HoleShape
+from engine.tries import Ask
 
 
 class Counting:
@@ -138,7 +139,7 @@ def test_requests_in_threads_share_contexts_and_passes(reference):
     shapes = [HoleShape("value = one\n" * n, "value = two\n") for n in (3, 40, 41, 42)]
 
     def fills(filler, shape):
-        tries = filler.tries(shape, EFFORTS[Effort.QUICK], 24, 0, Control())
+        tries = filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 24), Control())
         return [next(tries).text for _ in range(2)]
 
     def filler():
@@ -160,7 +161,7 @@ def test_requests_in_threads_share_contexts_and_passes(reference):
 def test_a_request_whose_draft_is_judged_is_not_waited_for(reference):
     model = tiny.transformer(reference(seed=1))
     filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.VERIFIED, PrefixCache(model))
-    tries = filler.tries(HoleShape("a", "b"), EFFORTS[Effort.QUICK], 4, 0, Control(), 2)
+    tries = filler.tries(HoleShape("a", "b"), Ask(EFFORTS[Effort.QUICK], 4, wanted=2), Control())
     for _ in range(4):
         next(tries)
         assert filler._passes._company == 0

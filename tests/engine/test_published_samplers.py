@@ -21,6 +21,7 @@ from engine.protocol import Effort
 from engine.recognition import family_of
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
+from engine.tries import Ask
 from engine.weights import FloatWeights
 
 IN_BLOCKS = {f.name: f.layout for f in FAMILIES if isinstance(f.layout, Blocks)}
@@ -227,7 +228,7 @@ def test_dreamon_finds_the_length_itself(tmp_path):
     shape = HoleShape("def f(x):\n    return ", "\n", single_line=True)
     frames = []
     control = Control(on_frame=frames.append)
-    drafts = list(filler.tries(shape, EFFORTS[Effort.QUICK], 12, 0, control))
+    drafts = list(filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 12), control))
     assert len(drafts) == 2  # from 4 masks, and from 12, the most there may be
     assert control.forward_calls == control.steps == len(frames)
     assert max(len(frame.tokens) for frame in frames) == 12

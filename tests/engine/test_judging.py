@@ -1,0 +1,132 @@
+"""What an edit of a span must be, beyond good syntax, with drafts that a test gives."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from engine.control import Control
+from engine.edit import Editor
+from engine.protocol import EditRequest, Effort, Priority
+from engine.tries import Draft
+from grammars.span import Span
+
+HOLES = "def a():\r\n    ...\r\n\r\n\r\ndef b():\r\n    ...\r\n\r\n\r\ndef c():\r\n    ...\r\n"
+BODIES = tuple(Span(m.start(), m.end()) for m in re.finditer(r"    \.\.\.\r\n", HOLES))
+
+
+def request(text, spans, **options):
+    return EditRequest(text=text, spans=tuple(spans), **{"effort": Effort.QUICK} | options)
+
+
+def scripted(*texts):
+    """Return an editor whose model proposes each text in turn, and what it is shown."""
+    seen, texts = [], iter(texts)
+
+    def tries(shape, *_):
+        seen.append(shape)
+        return iter([Draft(next(texts), 3, -1.0)])
+
+    return Editor(SimpleNamespace(tries=tries)), seen
+
+
+@pytest.mark.parametrize("text", ["    pass\n", "    # later\n    raise NotImplementedError\n"])
+def test_a_placeholder_is_no_fill(text):
+    editor, _ = scripted(text, "    y\n")
+    best = editor.edit(request(HOLES, BODIES[:2], language="python"), Control()).best
+    assert [verdict.ok for verdict in best.verdicts] == [False, True]
+    assert "place 1 of 2: the model puts a placeholder here" in best.verdict.reasons
+
+
+@pytest.mark.parametrize("fill", ["    pass\n", "pass\n"])
+def test_a_placeholder_is_none_the_less_out_of_its_function(fill):
+    editor, _ = scripted(fill)
+    text = HOLES.replace("    ...", '    """Return."""\r\n    ...', 1)
+    start = text.index("    ...")
+    asked = request(text, [Span(start, start + 9)], language="python")
+    assert editor.edit(asked, Control()).best.verdict.reasons == (
+        "the model puts a placeholder here",
+    )
+
+
+def test_a_placeholder_is_none_elsewhere_either():
+    """Moved out of its function it would pass for code."""
+    text = 'def f():\n    """Do it."""\n    pass\n'
+    editor, _ = scripted(*["    ...\n"] * 9)
+    span = Span(text.index("    pass"), len(text))
+    best = editor.edit(request(text, (span,), language="python"), Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+
+
+PROMISE = "def f(x) -> int:\r\n    ...\r\n\r\n\r\ny = 1\r\n"
+
+
+def test_the_end_of_a_fill_is_reviewed():
+    editor, seen = scripted(*["    return x\n"] * 9)
+    start = PROMISE.index("    ...")
+    spans = (Span(start, start + len("    ...\r\n")),)
+    editor.edit(request(PROMISE, spans, language="python"), Control())
+    review = seen[0].review
+    assert review("    pass\n") == 4, "a placeholder is taken back"
+    for unfinished in ("    x += 1\n", "    if x:\n", "    return (x\n", ""):
+        assert review(unfinished) == len(unfinished)
+    assert review("    return x\n") is None
+    editor.edit(request(PROMISE, spans, language="python", single_line=True), Control())
+    review = seen[-1].review
+    assert review("    pass\n") == 4
+    assert [review(text) for text in ("    x += 1\n", "    if x:\n", "")] == [None] * 3
+
+
+SEAM = "def f(x):\n    y = 1\n        return y\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("    if x:\n", True)),
+        ({"single_line": True}, ("    if x:\n", True)),
+        ({"priority": Priority.TYPING}, ("    y = 2\n", True)),  # who types will go on
+    ],
+)
+def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(options, expected):
+    drafts = [Draft("    y = 2\n", 3, -1.0), Draft("    if x:\n", 3, -2.0)]
+    editor = Editor(SimpleNamespace(tries=lambda *_: iter(drafts)))
+    at = SEAM.index("        return")
+    asked = request(SEAM, (Span(at, at),), language="python", candidates=1, **options)
+    best = editor.edit(asked, Control()).best
+    assert (best.replacements[0].text, best.verdict.ok) == expected
+
+
+@pytest.mark.parametrize(("single_line", "ok"), [(False, False), (True, True)])
+def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(single_line, ok):
+    draft = Draft("    y = 2\n", 3, -1.0)
+    editor = Editor(SimpleNamespace(tries=lambda *_: iter([draft])))
+    at = SEAM.index("        return")
+    asked = request(SEAM, (Span(at, at),), language="python", single_line=single_line)
+    verdict = editor.edit(asked, Control()).best.verdict
+    assert verdict.ok is ok
+    if not ok:
+        assert verdict.reasons == ("it does not go together with the lines around it",)
+
+
+def test_a_function_is_not_left_without_its_result():
+    editor, _ = scripted("    x += 1\n")
+    start = PROMISE.index("    ...")
+    spans = (Span(start, start + len("    ...\r\n")),)
+    best = editor.edit(request(PROMISE, spans, language="python"), Control()).best
+    assert best.verdict.reasons == ("the function never returns its int",)
+
+
+def test_an_ellipsis_is_no_value():
+    editor, seen = scripted("...")
+    text = "def f(x):\n    return \n"
+    spans = (Span(len(text) - 1, len(text) - 1),)
+    asked = request(text, spans, language="python", single_line=True)
+    best = editor.edit(asked, Control()).best
+    assert best.verdict.reasons == ("the model puts a placeholder here",)
+    assert seen[0].review("...") == 0
+
+
+def test_code_around_a_placeholder_is_a_fill():
+    editor, _ = scripted("    if a:\n        raise NotImplementedError\n    return 1\n")
+    assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
