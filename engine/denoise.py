@@ -62,7 +62,7 @@ def denoise(
         revise = revisable(guess, sureness, canvas, config.revise_threshold, config.max_revisions)
         block = first_block(canvas.masked, config.block_length, config.block_offset)
         if ends_line is not None:
-            block = first_line(block, ends_line[guess])
+            block = first_line(block, ends_line[canvas.write(guess, canvas.masked).ids])
         if guide and config.guided and 2 * int(canvas.masked.sum()) <= len(canvas):
             sound = block & ~guide(canvas.write(guess, canvas.masked))
             block = sound if bool(sound.any()) else block  # some token must be committed

@@ -21,11 +21,12 @@ def first_block(masked: Tensor, length: int | None, offset: int = 0) -> Tensor:
 
 
 def first_line(block: Tensor, ends_line: Tensor) -> Tensor:
-    """Keep of the masked positions those up to the first that is to end a line. (L,) bool each.
+    """Keep of the masked positions those up to the end of the line of the first. (L,) bool each.
 
-    Blocks as long as a line is, as in AdaBlock-dLLM, arXiv:2509.26432.
+    `ends_line` are all positions with a line end, written or guessed. Blocks as long as a line is,
+    as in AdaBlock-dLLM, arXiv:2509.26432.
     """
-    ends = block & ends_line
+    ends = ends_line & (block.cumsum(0) > 0)
     return block & (ends.cumsum(0) - ends.long() == 0)
 
 

@@ -228,3 +228,17 @@ def test_closing_stops_the_loop():
 def test_settings_out_of_bounds_are_named(name, value):
     with pytest.raises(ConfigError, match=f"{name} is {value}"):
         DenoiseConfig(**{name: value})
+
+
+def test_lines_come_one_after_the_other():
+    """However sure the model is of the second one, and whichever token of the first comes first."""
+    ends_line = torch.zeros(VOCAB, dtype=torch.bool)
+    ends_line[9] = True
+    denoiser = Scripted([(1, 0.5), (9, 0.6), (3, 0.95), (4, 0.9)])
+    config = DenoiseConfig(commit_threshold=0.8, max_revisions=0)
+    steps = denoise(denoiser, Canvas.blank(4, VOID), config, ends_line=ends_line)
+    assert [shown(step.canvas) for step in steps] == [
+        [None, 9, None, None],
+        [1, 9, None, None],
+        [1, 9, 3, 4],
+    ]

@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -273,3 +274,17 @@ def test_a_draft_finished_beside_one_that_the_deadline_cuts_is_kept(reference):
     assert (draft.text, draft.number) == ("b", 1)
     with pytest.raises(DeadlineExceeded):
         next(tries)
+
+
+def test_a_canvas_is_filled_line_by_line_if_asked_to():
+    text = "a\nb"
+    model = ScriptedModel(row("a", 0.7) + row("\n", 0.8) + row("b"), has_adapter=True)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.PARALLEL, PrefixCache(model))
+    effort = EFFORTS[Effort.QUICK]
+    denoising = replace(effort.denoise, by_line=True, commit_threshold=0.9, max_revisions=0)
+    frames, control = [], Control()
+    control.on_frame = frames.append
+    ask = Ask(replace(effort, denoise=denoising), 20)
+    assert next(filler.tries(HoleShape("x = ", "\n"), ask, control)).text == text
+    committed = [[t.text for t in f.tokens if t.state is C] for f in frames]
+    assert committed[:3] == [["\n"], ["a", "\n"], ["a", "\n", "b"]]
