@@ -58,7 +58,7 @@ class Progress:
         self._clock = clock
         self._shown = False
         self._ended = False
-        self._last_s = float("-inf")
+        self._last: tuple[type, float] = (Progress, float("-inf"))  # of what, and when
         self._percentage = 0
 
     def __enter__(self) -> Progress:
@@ -81,10 +81,8 @@ class Progress:
 
     def on_frame(self, frame: Frame) -> None:
         """Report a denoising step; steps in quick succession are left out."""
-        now = self._clock()
-        if not frame.tokens or now - self._last_s < MIN_INTERVAL_S:
+        if not frame.tokens or not self._is_due(Frame):
             return
-        self._last_s = now
         done = sum(token.state in _DONE for token in frame.tokens)
         # A repair masks tokens again, but LSP wants a percentage that never falls.
         self._percentage = max(self._percentage, 100 * done // len(frame.tokens))
@@ -92,11 +90,17 @@ class Progress:
 
     def on_status(self, status: EngineStatus) -> None:
         """Report what the engine is doing before it works on the request."""
-        now = self._clock()
-        if status.state == "loading" and now - self._last_s >= MIN_INTERVAL_S:
-            self._last_s = now
+        if status.state == "loading" and self._is_due(EngineStatus):
             share = "" if status.fraction is None else f" ({status.fraction:.0%})"
             self._report(status.message + share, None)
+
+    def _is_due(self, kind: type) -> bool:
+        """Return whether to report; the first of a kind is, or the last of another would stay."""
+        now = self._clock()
+        if kind is self._last[0] and now - self._last[1] < MIN_INTERVAL_S:
+            return False
+        self._last = (kind, now)
+        return True
 
     def _created(self, answer: Future[None]) -> None:
         if not self._ended and not answer.cancelled() and answer.exception() is None:

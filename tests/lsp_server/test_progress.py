@@ -55,6 +55,17 @@ def test_loading_is_reported():
     assert client.sent[1:-1] == [("report", "reading the model (25%)")]
 
 
+def test_the_first_step_takes_the_place_of_loading():
+    client = Client()
+    with Progress(client, "t", 0, may_create=False, clock=lambda: 0.0) as progress:
+        progress.on_status(EngineStatus("loading", "reading the model", 1.0))
+        progress.on_frame(frame(1))
+    assert client.sent[1:-1] == [
+        ("report", "reading the model (100%)"),
+        ("report", "1 of 4 tokens"),
+    ]
+
+
 def test_a_progress_of_our_own_starts_when_the_client_has_made_it():
     client = Client()
     with Progress(client, "t", None, may_create=True) as progress:

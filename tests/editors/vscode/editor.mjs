@@ -148,6 +148,18 @@ class Editor {
     return this.page.locator(`#diffill\\.diffill\\.diffill\\.status .codicon-${icon}`);
   }
 
+  /** Clicks a button above a change until there is one fewer: a click while they are drawn anew is lost. */
+  async lens(name, nth = 0) {
+    const lens = this.lenses.getByText(name, { exact: true });
+    await lens.nth(nth).waitFor();
+    const last = lens.nth((await lens.count()) - 1);
+    await this.until(`${name} is clicked`, async () => {
+      await lens.nth(nth).click();
+      await last.waitFor({ state: "detached", timeout: this.patience / 10 });
+      return true;
+    });
+  }
+
   menu() {
     return this.page.locator("#diffill\\.diffill\\.diffill\\.status a").click();
   }

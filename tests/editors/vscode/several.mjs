@@ -16,7 +16,7 @@ const filled = (name) => FILES[name].replace("pass", name === FIRST ? "return 1"
 const UNTOUCHED = { [FIRST]: FILES[FIRST], [SECOND]: FILES[SECOND] };
 
 await inEditor(FILES, 30_000, async (editor) => {
-  const { keyboard, lenses, page, toasts } = editor;
+  const { keyboard, page, toasts } = editor;
   const diff = page.locator(".tab").filter({ hasText: "Diffill: as proposed (2 files)" });
   const title = (name) => page.locator(".editor-actions").getByRole("button", { name });
   const inserted = page.locator(".multiDiffEntry .editor.modified .view-line");
@@ -53,7 +53,7 @@ await inEditor(FILES, 30_000, async (editor) => {
     });
     await editor.shot("files");
     await holds(UNTOUCHED);
-    assert.equal((await editor.pictures()).length, 1);
+    await editor.until("a file shows its own part", async () => (await editor.pictures()).length === 1);
     editor.passed("an edit of two files is shown as one diff, and changes nothing");
   }
 
@@ -82,10 +82,10 @@ await inEditor(FILES, 30_000, async (editor) => {
   async function oneOfThem() {
     await ask();
     await editor.open(SECOND, 1);
-    await lenses.getByText("Accept File", { exact: true }).click();
+    await editor.lens("Accept File");
     await editor.stored(SECOND, filled(SECOND));
     await editor.open(FIRST, 1);
-    await lenses.getByText("Reject", { exact: true }).click();
+    await editor.lens("Reject");
     await diff.waitFor({ state: "detached" });
     await holds({ [FIRST]: FILES[FIRST], [SECOND]: filled(SECOND) });
     await keyboard.press("Control+z");
