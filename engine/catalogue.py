@@ -130,13 +130,19 @@ def cached_path(entry: ModelEntry) -> Path:
     return cache_dir() / "models" / entry.file
 
 
+def chosen_device() -> str:
+    """Return the device that `DIFFILL_DEVICE` names, as torch names them; else the CPU."""
+    return os.environ.get("DIFFILL_DEVICE") or "cpu"
+
+
 def chosen_precision() -> Precision:
-    """Return what `DIFFILL_PRECISION` asks for; int8 where it does not.
+    """Return what `DIFFILL_PRECISION` asks for; else int8 on the CPU, bfloat16 elsewhere.
 
     Raises:
         ConfigError: if it names no precision.
     """
-    named = os.environ.get("DIFFILL_PRECISION") or Precision.INT8
+    usual = Precision.INT8 if chosen_device() == "cpu" else Precision.BFLOAT16
+    named = os.environ.get("DIFFILL_PRECISION") or usual
     if named not in list(Precision):
         raise ConfigError(f"DIFFILL_PRECISION is {named!r}, not one of: {', '.join(Precision)}")
     return Precision(named)

@@ -52,7 +52,7 @@ class FimDenoiser:
 
     def __call__(self, canvas: Canvas) -> Tensor:
         """Return logits (L, V)."""
-        hidden = canvas.masked | (canvas.ids == canvas.void)
+        hidden = (canvas.masked | (canvas.ids == canvas.void)).to(self._model.device)
         x = torch.where(hidden[:, None], self._mask_vector, self._model.embed(canvas.ids))
         x = torch.cat([self._sentinel, x[:-1]])
         return self._model.logits(self._model.canvas(x, self._cache))

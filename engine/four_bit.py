@@ -17,6 +17,17 @@ def group_of(rows: int, inputs: int) -> int | None:
     return next((g for g in _GROUPS if inputs % g == 0 and rows % _ROWS == 0), None)
 
 
+def grouped(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return 4-bit values of (O, I), and each group's scale and lowest: value * scale + lowest.
+
+    Shapes (O, I / group, group) and twice (O, I / group, 1).
+    """
+    numbers = weight.float().view(len(weight), -1, group)
+    low, high = numbers.aminmax(dim=-1, keepdim=True)
+    scale = ((high - low) / 15).clamp_min(_TINY)
+    return ((numbers - low) / scale).round().clamp(0, 15), scale, low
+
+
 class Int4Linear:
     """y = x W^T + b, where W is unpacked as it is multiplied; x is rounded to bfloat16.
 
@@ -24,15 +35,11 @@ class Int4Linear:
     """
 
     def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
-        rows, inputs = weight.shape
-        grouped = weight.float().view(rows, inputs // group, group)
-        low, high = grouped.aminmax(dim=-1, keepdim=True)
-        scale = ((high - low) / 15).clamp_min(_TINY)
-        values = ((grouped - low) / scale).round().clamp(0, 15).to(torch.int32)
+        values, scale, low = grouped(weight, group)
         offsets = torch.cat([scale, low + 8 * scale], -1)  # the kernel multiplies value - 8
         self._group, self._offsets = group, offsets.transpose(0, 1).bfloat16().contiguous()
         self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
-            values.view(rows, inputs), 1
+            values.flatten(1).to(torch.int32), 1
         )
         self.bias = bias
         self.update: LowRank | None = None

@@ -19,6 +19,7 @@ from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.gemma import DiffusionGemma
 from engine.model import Transformer
+from engine.placement import CPU, ready_device
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
 from engine.rewrite import Rewriter
@@ -39,7 +40,8 @@ def load_editor(
 ) -> Editor:
     """Load a model (the default one for None) that is on this machine.
 
-    `precision` None is what `DIFFILL_PRECISION` says, or int8.
+    It is put on the device that `DIFFILL_DEVICE` names. `precision` None is what
+    `DIFFILL_PRECISION` says, or else int8 on the CPU and bfloat16 elsewhere.
 
     Raises:
         EngineError: with the reason and the remedy.
@@ -105,18 +107,19 @@ def load_model(
     Raises:
         EngineError: with the reason and the remedy.
     """
+    device = ready_device()
     precision = precision or chosen_precision()
     report(f"reading {local.path.name}", 0.0)
     if local.path.is_dir():
         folder = CheckpointFolder(local.path, family_of(local.path))
         tokenizer = Tokenizer(folder.vocabulary())
-        weights = weights_of(folder.config, folder, precision)
-    elif precision is Precision.INT8:
+        weights = weights_of(folder.config, folder, precision, device)
+    elif precision is Precision.INT8 and device == CPU:
         weights = packed = _packed(local, report)
         tokenizer = Tokenizer(packed.vocabulary)
     else:
         checkpoint = Checkpoint(local.path)
-        weights = weights_of(checkpoint.config, checkpoint.tensors(), precision)
+        weights = weights_of(checkpoint.config, checkpoint.tensors(), precision, device)
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
     transformer = network_of(weights)

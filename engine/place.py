@@ -10,7 +10,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from engine.catalogue import LocalModel, chosen_precision, resolve_local
+from engine.catalogue import LocalModel, chosen_device, chosen_precision, resolve_local
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
 from engine.remotes import PREFIX, remote_of
@@ -104,7 +104,7 @@ def residence_of(model: str | None) -> Residence:
         argument, identity = str(local.path), identity_of(local)
     parts = (
         *(identity.protocol, identity.version, identity.hash, argument),
-        *(chosen_precision(), Path(__file__).parent),
+        *(chosen_device(), chosen_precision(), Path(__file__).parent),
     )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])

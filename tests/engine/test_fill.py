@@ -25,6 +25,7 @@ class ScriptedModel:
     """Answers each pass with the next row of (token, probability); the last one again and again."""
 
     mask_vector = torch.zeros(1)
+    device = torch.device("cpu")
 
     def __init__(self, *passes, has_adapter=False):
         self.passes, self.has_adapter = list(passes), has_adapter

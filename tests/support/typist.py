@@ -20,6 +20,7 @@ class Typist:
 
     has_adapter = False
     mask_vector = None
+    device = torch.device("cpu")
 
     def __init__(self, answer):
         self._answer = answer
