@@ -22,6 +22,7 @@ from engine.model import Transformer
 from engine.placement import CPU, ready_device
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
+from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
 from engine.weights import PackedWeights, Weights, pack, weights_of
@@ -132,7 +133,10 @@ def load_model(
 
 def network_of(weights: Weights) -> Transformer:
     """Build the network that a configuration asks for."""
-    return DiffusionGemma(weights) if weights.config.windowed else Transformer(weights)
+    if weights.config.windowed:
+        return DiffusionGemma(weights)
+    on_cuda = weights.vector("norm.weight").device.type == "cuda"
+    return RecordedTransformer(weights) if on_cuda else Transformer(weights)
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

@@ -110,7 +110,18 @@ class Transformer:
 
     def new_cache(self, capacity: int) -> Cache:
         """Make room for one sequence."""
-        return Cache(self.config, capacity, self.dtype, self.device)
+        return Cache.new(self.config, capacity, self.dtype, self.device)
+
+    def opened(self, cache: Cache) -> Cache:
+        """Return a cache to write behind, which holds what this one does: here, itself."""
+        return cache
+
+    def copied(self, cache: Cache) -> Cache:
+        """Return another cache to write behind, which holds what this one does."""
+        own = self.new_cache(cache.capacity)
+        own.copy(cache, cache.length)
+        own.horizon = cache.horizon
+        return own
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""
