@@ -55,7 +55,7 @@ def sampler(temperature: float, seed: int) -> Pick:
 
     def pick(logits: Tensor) -> Tensor:
         # Float32 draws favour rare tokens; and on the host a seed draws the same on any machine.
-        weights = (logits.double() / temperature).softmax(-1).cpu()
+        weights = (logits.cpu().double() / temperature).softmax(-1)
         return torch.multinomial(weights, 1, generator=generator)[:, 0]
 
     return pick

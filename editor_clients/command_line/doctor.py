@@ -71,6 +71,7 @@ def _checks(
     )
     yield _grammars()
     yield _cache()
+    yield _device()
     here = _model(model, verify)
     yield here
     if quick:
@@ -99,6 +100,13 @@ def _cache() -> Check:
     if not os.access(near, os.W_OK):
         return Check("cache", f"{folder} cannot be written; set DIFFILL_CACHE", False)
     return Check("cache", f"{folder}, {shutil.disk_usage(near).free / 1e9:.1f} GB free", True)
+
+
+def _device() -> Check:
+    try:
+        return Check("device", f"{catalogue.chosen_device()}, {catalogue.chosen_precision()}")
+    except EngineError as error:
+        return Check("device", str(error), False)
 
 
 def _model(model: str | None, verify: bool) -> Check:
