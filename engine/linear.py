@@ -105,9 +105,9 @@ class SplitLinear:
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (T, I) to (T, O), outputs side by side, with the update if `adapted`."""
-        y = torch.cat([F.linear(x, weight) for weight in self.weights], -1)
+        y = torch.cat([F.linear(x, weight.to(x.device)) for weight in self.weights], -1)
         if self.bias is not None:
-            y = y + self.bias
+            y = y + self.bias.to(x.device)
         return y + self.update(x) if adapted and self.update else y
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from engine.adapter import load_adapter
 from engine.catalogue import LocalModel, cache_dir, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
-from engine.config import Decoding, Precision
+from engine.config import Decoding, ModelConfig, Precision
 from engine.edit import Editor
 from engine.errors import CheckpointError, ConfigError
 from engine.family import Family, Layout
@@ -19,13 +22,14 @@ from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.gemma import DiffusionGemma
 from engine.model import Transformer
+from engine.offloading import OffloadedWeights, layers_within, room_on
 from engine.placement import CPU, ready_device
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
 from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
-from engine.weights import PackedWeights, Weights, pack, weights_of
+from engine.weights import PackedWeights, Weights, host_weights, pack, weights_of
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +118,13 @@ def load_model(
     if local.path.is_dir():
         folder = CheckpointFolder(local.path, family_of(local.path))
         tokenizer = Tokenizer(folder.vocabulary())
-        weights = weights_of(folder.config, folder, precision, device)
+        weights = _placed(folder.config, folder, precision, device)
     elif precision is Precision.INT8 and device == CPU:
         weights = packed = _packed(local, report)
         tokenizer = Tokenizer(packed.vocabulary)
     else:
         checkpoint = Checkpoint(local.path)
-        weights = weights_of(checkpoint.config, checkpoint.tensors(), precision, device)
+        weights = _placed(checkpoint.config, checkpoint.tensors(), precision, device)
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
     transformer = network_of(weights)
@@ -136,7 +140,23 @@ def network_of(weights: Weights) -> Transformer:
     if weights.config.windowed:
         return DiffusionGemma(weights)
     on_cuda = weights.vector("norm.weight").device.type == "cuda"
-    return RecordedTransformer(weights) if on_cuda else Transformer(weights)
+    if on_cuda and not isinstance(weights, OffloadedWeights):  # no graph waits for the host
+        return RecordedTransformer(weights)
+    return Transformer(weights)
+
+
+def _placed(
+    config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision, device: torch.device
+) -> Weights:
+    """Return weights on a device, some of them off it if they are too many."""
+    weights = weights_of(config, tensors, precision, device)
+    if device == CPU:
+        return weights
+    count = layers_within(room_on(device), config, precision)
+    if count == config.num_layers:
+        return weights
+    log.warning("%d of %d layers have room on %s", count, config.num_layers, device)
+    return OffloadedWeights(weights, host_weights(config, tensors, precision), count)
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

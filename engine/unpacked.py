@@ -1,6 +1,7 @@
-"""Linear layers of few bits on any device, unpacked for each call to the activations' type.
+"""Linear layers of few bits for any device, unpacked for each call to the activations' type.
 
-They take the memory of their bits, but the time of unpacked ones and more. Shapes as in linear.py.
+They take the memory of their bits, on the device or on the host, but the time of unpacked ones and
+more. Shapes as in linear.py.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class UnpackedInt8:
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""
-        values, scale = self._weight.values, self._weight.scale
-        y = F.linear(x, values.to(x.dtype)) * scale.to(x.dtype)
+        values = self._weight.values.to(x.device).to(x.dtype)  # the fewer bits are moved
+        y = F.linear(x, values) * self._weight.scale.to(x.device, x.dtype)
         if self.bias is not None:
-            y = y + self.bias
+            y = y + self.bias.to(x.device, x.dtype)
         return y + self.update(x) if adapted and self.update else y
 
 
@@ -41,8 +42,11 @@ class UnpackedInt4:
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""
-        values = torch.stack([self._pairs & 15, self._pairs >> 4], -1)  # (O, I / 2, 2)
+        pairs = self._pairs.to(x.device)
+        values = torch.stack([pairs & 15, pairs >> 4], -1)  # (O, I / 2, 2)
         values = values.view(len(values), -1, self._group).to(x.dtype)
-        weight = values * self._scale.to(x.dtype) + self._low.to(x.dtype)
-        y = F.linear(x, weight.flatten(1), self.bias)
+        weight = values * self._scale.to(x.device, x.dtype) + self._low.to(x.device, x.dtype)
+        y = F.linear(x, weight.flatten(1))
+        if self.bias is not None:
+            y = y + self.bias.to(x.device, x.dtype)
         return y + self.update(x) if adapted and self.update else y

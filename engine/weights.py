@@ -156,6 +156,21 @@ def weights_of(
             return FourBitWeights(config, tensors, on_cpu=on_cpu)
 
 
+def host_weights(
+    config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision
+) -> Weights:
+    """Return what the layers are built from whose matrices stay on the host of a device."""
+    match precision:
+        case Precision.FLOAT32:
+            return StoredWeights(config, tensors, torch.float32)
+        case Precision.BFLOAT16:
+            return StoredWeights(config, tensors, torch.bfloat16)
+        case Precision.INT8:
+            return QuantizedWeights(config, tensors, on_cpu=False)
+        case Precision.INT4:
+            return FourBitWeights(config, tensors, on_cpu=False)
+
+
 class PackedWeights:
     """Int8 parameters, memory-mapped from a folder that `pack` wrote.
 

@@ -13,12 +13,16 @@ from engine.config import EFFORTS, DenoiseConfig, Pacing, Precision, Scoring
 from engine.control import Control
 from engine.denoise import denoise
 from engine.errors import ConfigError
+from engine.families import NAMED
 from engine.fill import FimDenoiser
+from engine.folder import CheckpointFolder
+from engine.footprint import bytes_a_layer, bytes_of_ends, footprint
 from engine.loading import load_editor
 from engine.model import Transformer
 from engine.passes import Passes
 from engine.placement import CPU, Placed, ready_device
 from engine.protocol import EditRequest, Effort
+from engine.recognition import family_of
 from engine.weights import weights_of
 from grammars.span import Span
 
@@ -116,6 +120,45 @@ def test_every_rule_decides_as_on_the_cpu(model, scoring, pacing):
     expected = canvases(CPU)
     with SecondDevice():
         assert canvases(DEVICE) == expected
+
+
+@pytest.mark.parametrize("family", ["qwen2.5-coder", "llada-moe", "diffusion-gemma"])
+@pytest.mark.parametrize("precision", ["float32", "int8", "int4"])
+def test_what_has_no_room_is_brought_over(family, precision, tmp_path, monkeypatch, caplog):
+    folder = published.write(tmp_path, family, published.reference(published.FORMS[family][0]))
+    monkeypatch.setenv("DIFFILL_PRECISION", precision)
+    monkeypatch.setenv("DIFFILL_DEVICE", str(DEVICE))
+
+    def answer():
+        with SecondDevice():
+            editor = load_editor(str(folder), lambda message, share: None)
+            asked = EditRequest(text=TEXT, spans=HOLES, effort=Effort.QUICK, max_tokens=8)
+            (candidate,) = editor.edit(asked, Control()).candidates
+            return candidate.replacements
+
+    expected = answer()
+    assert caplog.text == ""
+    config, kind = CheckpointFolder(folder, family_of(folder)).config, Precision(precision)
+    room = bytes_of_ends(config, kind) + 1.5 * bytes_a_layer(config, kind)
+    monkeypatch.setenv("DIFFILL_DEVICE_GB", str(room / 0.75 / 1e9))
+    assert answer() == expected
+    assert f"1 of {config.num_layers} layers have room on {DEVICE}" in caplog.text
+    monkeypatch.setenv("DIFFILL_DEVICE_GB", str(bytes_of_ends(config, kind) / 1e9))
+    with pytest.raises(ConfigError, match="embedding and output alone need"):
+        answer()
+    monkeypatch.setenv("DIFFILL_DEVICE_GB", "much")
+    with pytest.raises(ConfigError, match="DIFFILL_DEVICE_GB is 'much'"):
+        answer()
+
+
+@pytest.mark.parametrize("family", ["dream", "llada-moe", "qwen2.5-coder"])
+@pytest.mark.parametrize("precision", Precision)
+def test_a_layer_takes_what_the_footprint_says(family, precision, tmp_path):
+    folder = published.write(tmp_path, family, published.reference(published.FORMS[family][0]))
+    config = CheckpointFolder(folder, family_of(folder)).config
+    whole = footprint(NAMED[family].shape, config).bytes[precision]
+    parts = bytes_of_ends(config, precision) + config.num_layers * bytes_a_layer(config, precision)
+    assert 0.97 * parts < whole < 1.05 * parts
 
 
 def test_a_checkpoint_is_placed_tensor_by_tensor():

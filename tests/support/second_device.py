@@ -48,23 +48,22 @@ class SecondDevice(TorchDispatchMode):
         return self.run(function, args, kwargs or {})
 
     def run(self, function, args, kwargs):
-        tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
-        there = [x for x in tensors if isinstance(x, _There)]
-        name, device = function._schema.name, kwargs.get("device")
+        leaves = tree_leaves((args, kwargs))
+        there = [x for x in leaves if isinstance(x, _There)]
+        here = [x for x in leaves if type(x) is torch.Tensor and x.dim()]
+        name = function._schema.name
         # As with a GPU: a single number may come from the host, and copies go anywhere.
-        if (
-            there
-            and name != "aten::copy_"
-            and any(x.dim() and not isinstance(x, _There) for x in tensors)
-        ):
+        if there and here and name != "aten::copy_":
             raise RuntimeError(f"{name}: tensors on two devices")
-        goes_there = bool(there) if device is None else torch.device(device) == DEVICE
+        goes_there = next((x == DEVICE for x in leaves if isinstance(x, torch.device)), bool(there))
         if there and (name == "aten::_local_scalar_dense" or not goes_there):
             self.reads += 1
-        if device is not None:
-            kwargs = kwargs | {"device": "cpu"}
-        args, kwargs = tree_map(lambda x: x.held if isinstance(x, _There) else x, (args, kwargs))
         known = {id(x.held): x for x in there}  # what is changed in place stays itself
+
+        def on_host(x):
+            if isinstance(x, torch.device):
+                return torch.device("cpu")
+            return x.held if isinstance(x, _There) else x
 
         def placed(x):
             if not isinstance(x, torch.Tensor) or not goes_there:
@@ -73,4 +72,5 @@ class SecondDevice(TorchDispatchMode):
 
         # Tensors made in inference mode could not be wrapped.
         with torch.inference_mode(False), torch.no_grad():
+            args, kwargs = tree_map(on_host, (args, kwargs))
             return tree_map(placed, function(*args, **kwargs))
