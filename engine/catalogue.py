@@ -16,6 +16,7 @@ from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
 from engine.family import Layout
+from engine.folders import cache_dir
 from engine.hub import folder_of, hub_id
 from engine.recognition import family_of, family_of_gguf
 
@@ -105,24 +106,6 @@ def parse(toml: str) -> Catalogue:
     if data["default"] not in models:
         raise ConfigError(f"the catalogue's default {data['default']!r} is not among its models")
     return Catalogue(models[data["default"]], models)
-
-
-def cache_dir() -> Path:
-    """Return the folder for fetched models: `DIFFILL_CACHE`, else the user's cache folder."""
-    if folder := os.environ.get("DIFFILL_CACHE"):
-        return Path(folder).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_cache_path("diffill", appauthor=False)
-
-
-def config_dir() -> Path:
-    """Return the folder of the user's own settings: `DIFFILL_CONFIG`, else the usual place."""
-    if folder := os.environ.get("DIFFILL_CONFIG"):
-        return Path(folder).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_config_path("diffill", appauthor=False)
 
 
 def cached_path(entry: ModelEntry) -> Path:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.adapter import load_adapter
-from engine.catalogue import LocalModel, cache_dir, chosen_precision, resolve_local
+from engine.catalogue import LocalModel, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding, ModelConfig, Precision
 from engine.edit import Editor
@@ -20,6 +20,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.family import Family, Layout
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
+from engine.folders import cache_dir
 from engine.gemma import DiffusionGemma
 from engine.model import Transformer
 from engine.offloading import OffloadedWeights, layers_within, room_on

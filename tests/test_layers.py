@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
     *("families", "recognition", "hub", "hub_fetch", "footprint", "shape", "shapes", "config"),
-    "gemma_shape",
+    *("gemma_shape", "folders"),
     *("place", "shared", "transport", "remotes", "secret"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
@@ -63,7 +63,7 @@ def test_the_engine_knows_no_protocol_of_editors(path):
 
 @pytest.mark.parametrize("path", of("lsp_server"), ids=name_of)
 def test_the_server_knows_the_engine_by_its_client_alone(path):
-    allowed = {"client", "protocol", "errors", "catalogue", "fetch", "family"}
+    allowed = {"client", "protocol", "errors", "catalogue", "fetch", "family", "folders"}
     modules = {name.split(".")[1] for name in imports(path) if name.startswith("engine.")}
     assert modules <= allowed
     assert not tops(path) & {*HEAVY, "editor_clients"}

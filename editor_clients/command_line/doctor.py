@@ -16,6 +16,7 @@ from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
 from engine.errors import EngineError
+from engine.folders import cache_dir
 from engine.protocol import EditRequest, Effort
 from engine.remotes import remote_of
 from grammars.languages import LANGUAGES
@@ -95,7 +96,7 @@ def _grammars() -> Check:
 
 
 def _cache() -> Check:
-    folder = catalogue.cache_dir()
+    folder = cache_dir()
     near = next(p for p in (folder, *folder.parents) if p.exists())
     if not os.access(near, os.W_OK):
         return Check("cache", f"{folder} cannot be written; set DIFFILL_CACHE", False)
