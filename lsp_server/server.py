@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from threading import Event
 from typing import Any, BinaryIO
 
@@ -13,6 +12,7 @@ from lsprotocol import types as lsp
 from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
+from engine import __version__
 from lsp_server.dispatch import Dispatcher
 from lsp_server.features import (
     code_actions,
@@ -50,7 +50,7 @@ class Server(LanguageServer):
     """A language server for one client."""
 
     def __init__(self, engine_factory: EngineFactory, options: Source) -> None:
-        super().__init__("diffill", _version(), protocol_cls=Dispatcher)
+        super().__init__("diffill", __version__, protocol_cls=Dispatcher)
         assert isinstance(self.protocol, Dispatcher)
         self.dispatcher = self.protocol
         self.session = Session(self, engine_factory, options)
@@ -88,10 +88,3 @@ def create_server(engine_factory: EngineFactory, model: str | None = None) -> Se
     for name, command in commands.COMMANDS.items():
         server.command(name)(partial(command, session))  # `execute` runs it; this announces it
     return server
-
-
-def _version() -> str:
-    try:
-        return version("diffill")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"
