@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from engine import __version__
@@ -61,7 +60,6 @@ def runtime_dir() -> Path:
     return platformdirs.user_runtime_path("diffill", appauthor=False)
 
 
-@cache
 def identity_of(local: LocalModel) -> Identity:
     """Return what an engine on a model says of itself.
 
