@@ -1,4 +1,4 @@
-"""What can stop a request, and what it tells of how it goes."""
+"""What can stop or hold a request, and what it tells of how it goes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ class Control:
     """The cancel flag, deadline, frame sink, counts and notes of one request."""
 
     def __init__(
-        self, deadline_s: float = 3600.0, on_frame: Callable[[Frame], None] | None = None
+        self,
+        deadline_s: float = 3600.0,
+        on_frame: Callable[[Frame], None] | None = None,
+        *,
+        is_of_work: bool = False,
     ) -> None:
+        """Begin; a deadline that `is_of_work` does not come nearer while the request is held."""
         self.started = time.monotonic()
-        self.deadline_s = deadline_s
+        self.deadline_s, self._is_of_work = deadline_s, is_of_work
         self.on_frame = on_frame
         self.forward_calls = 0
         self.steps = 0
@@ -32,11 +37,21 @@ class Control:
         self.is_cut = False  # the deadline came before all that was wanted
         self._sights: dict[int, Sight] = {}  # of each span, the first
         self._attempts: list[Attempt] = []
-        self._cancelled = threading.Event()
+        self._changed = threading.Condition()
+        self._is_cancelled = self._is_held = False
+        self.is_waiting = False  # held, and its thread has come to where it waits
 
     def cancel(self) -> None:
-        """Stop the request before its next forward pass; safe from any thread."""
-        self._cancelled.set()
+        """Stop the request before its next forward pass, held or not; safe from any thread."""
+        with self._changed:
+            self._is_cancelled = True
+            self._changed.notify_all()
+
+    def hold(self, is_held: bool = True) -> None:
+        """Let the request wait before its next forward pass, or go on; safe from any thread."""
+        with self._changed:
+            self._is_held = is_held
+            self._changed.notify_all()
 
     def see(self, before: str, after: str, tokens: int = 0, span: int | None = None) -> None:
         """Note what the model is given for a span, the one being worked on unless told."""
@@ -63,18 +78,41 @@ class Control:
         self.started = time.monotonic()
 
     def check(self) -> None:
-        """Read the flag and the clock; called before every forward pass.
+        """Wait while the request is held, and see if it is over; called before every forward pass.
+
+        No lock may be held here: what goes before may want it.
 
         Raises:
             Cancelled: if the client does not want the result any more.
             DeadlineExceeded: if the time is up.
         """
-        if self._cancelled.is_set():
+        with self._changed:
+            if self._is_held:
+                self._wait()
+        self.raise_if_over()
+
+    def _wait(self) -> None:
+        began, left_s = time.monotonic(), self.deadline_s - self.seconds
+        self.is_waiting = True
+        self._changed.wait_for(
+            lambda: self._is_cancelled or not self._is_held, None if self._is_of_work else left_s
+        )
+        self.is_waiting = False
+        if self._is_of_work:
+            self.started += time.monotonic() - began
+
+    def raise_if_over(self) -> None:
+        """Read the flag and the clock; never waits.
+
+        Raises:
+            EngineError: as `check` does.
+        """
+        if self._is_cancelled:
             raise Cancelled("cancelled")
         if self.seconds > self.deadline_s:
             raise DeadlineExceeded(f"no result within {self.deadline_s:g} s")
 
     @property
     def seconds(self) -> float:
-        """Time since the request began."""
+        """Time since the request began; of one whose deadline is of the work, that at work."""
         return time.monotonic() - self.started

@@ -195,7 +195,7 @@ class Filler:
         control: Control,
     ) -> None:
         """Write on all drafts that are not done until the one whose turn it is is."""
-        with self._passes.joined():
+        with self._passes.joined(control):
             while turn not in done:
                 control.check()
                 left = [i for i in range(len(writings)) if i not in done]

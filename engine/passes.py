@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from engine.causal import CausalStep, Strand
+from engine.control import Control
 from engine.model import Transformer
 
 # For so long a pass waits for requests that are decoded but have not asked for it yet: they look at
@@ -43,18 +44,18 @@ class Passes:
         self._changed = threading.Condition()
         self._waiting: list[_Asked] = []
         self._is_led = False  # a thread gathers a pass, or runs it
-        self._company = 0  # threads whose requests are being decoded
+        self._company: set[Control] = set()  # requests that are being decoded
 
     @contextmanager
-    def joined(self) -> Generator[None]:
-        """Be waited for: this thread will ask for pass after pass."""
+    def joined(self, control: Control) -> Generator[None]:
+        """Be waited for, except while held: this request will ask for pass after pass."""
         with self._changed:
-            self._company += 1
+            self._company.add(control)
         try:
             yield
         finally:
             with self._changed:
-                self._company -= 1
+                self._company.remove(control)
                 self._changed.notify_all()
 
     def advance(
@@ -99,7 +100,7 @@ class Passes:
         return together
 
     def _is_complete(self) -> bool:
-        return len(self._waiting) >= self._company
+        return len(self._waiting) >= sum(not control.is_waiting for control in self._company)
 
     def _lead(self, together: Sequence[_Asked]) -> None:
         try:

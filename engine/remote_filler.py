@@ -72,6 +72,7 @@ class RemoteFiller:
                     "seed": ask.seed + number,
                     "stream": False,
                 }
+                control.check()
                 text, tokens = connection.ask(body)
                 control.forward_calls += 1
                 control.steps += 1
@@ -123,7 +124,7 @@ class _Connection:
         task = asyncio.create_task(work)
         try:
             while not task.done():
-                self._control.check()
+                self._control.raise_if_over()  # to hold what is on its way would save nothing
                 await asyncio.wait({task}, timeout=_POLL_S)
             return task.result()
         finally:

@@ -120,7 +120,7 @@ class Rewriter:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
             draft = OldTextDraft(old_ids)
-            with self._passes.joined():
+            with self._passes.joined(control):
                 return self._answer(cache, prompt, head, draft, pick, room, control)
 
         def draft(made: _Answer) -> Draft:

@@ -1,7 +1,8 @@
 """Whose turn it is: the waiting edits of all clients, and the threads that work on them.
 
 Typing goes before what was asked for, that before batches; among equals the client that was served
-longest ago. A newer request at a typist's cursor takes the place of the older one.
+longest ago. What is less pressing than another that runs is held, pass by pass, and goes on when
+that is done. A newer request at a typist's cursor takes the place of the older one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ Message = dict[str, Any]
 Send = Callable[[Message], None]
 # Loads the model, reporting what it does and how far it is (0 to 1).
 Load = Callable[[Callable[[str, float], None]], "Editor"]
+# What a thread is to do next; None is the end.
+Desk = SimpleQueue[Callable[[], None] | None]
 
 MAX_WAITING = 128
 JOIN_S = 5.0
@@ -56,10 +59,19 @@ class Job:
         seconds = self.request.deadline_s
         if seconds is None:
             seconds = EFFORTS[self.request.effort].deadline_s * len(self.request.spans)
-        self.control = Control(seconds, self._frame if self.request.frames else None)
+        self.control = Control(
+            seconds,
+            self._frame if self.request.frames else None,
+            is_of_work=self.request.deadline_s is None,
+        )
 
     def _frame(self, frame: Frame) -> None:
         self.send({"type": "frame", "frame": frame.to_json()})
+
+    @property
+    def rank(self) -> int:
+        """How pressing it is; 0 is the most."""
+        return list(Priority).index(self.request.priority)
 
     def replaces(self, other: Job) -> bool:
         """Tell if nobody wants the other any more now that this one is here."""
@@ -70,7 +82,11 @@ class Job:
 
 
 class Scheduler:
-    """Runs the jobs of all clients, `at_once` at a time; any thread may call any method."""
+    """Runs the jobs of all clients; any thread may call any method.
+
+    `at_once` of a priority are begun. Those that are held for more pressing ones take no place from
+    them, so that typing always begins at once.
+    """
 
     def __init__(
         self, load: Load, announce: Send, unload_s: float | None = None, at_once: int = 1
@@ -81,7 +97,9 @@ class Scheduler:
         self._waiting: list[Job] = []
         self._running: list[Job] = []
         self._at_once = at_once
-        self._begun: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._desks: list[Desk] = [SimpleQueue() for _ in range(at_once * len(Priority))]
+        # The one that was left last is taken next: its thread has the contexts of its last job.
+        self._free = self._desks.copy()
         self._closed = False
         self._numbers = itertools.count(1)
         self._served: dict[str, int] = {}  # the number of each client's last job that ran
@@ -94,7 +112,8 @@ class Scheduler:
         # Daemons: a pass that takes long keeps no process from ending.
         self._worker = threading.Thread(target=self._work, name="model", daemon=True)
         self._editing = [
-            threading.Thread(target=self._edit, name="edit", daemon=True) for _ in range(at_once)
+            threading.Thread(target=self._edit, args=[desk], name="edit", daemon=True)
+            for desk in self._desks
         ]
         for thread in (self._worker, *self._editing):
             thread.start()
@@ -180,8 +199,8 @@ class Scheduler:
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._running, JOIN_S)
         self._worker.join(JOIN_S)
-        for _ in self._editing:
-            self._begun.put(None)
+        for desk in self._desks:
+            desk.put(None)
 
     def _drop(self, job: Job, reason: EngineError) -> None:
         job.control.cancel()
@@ -191,13 +210,23 @@ class Scheduler:
 
     def _ready(self) -> list[Job]:
         """Return the jobs that could begin now."""
-        if len(self._running) >= self._at_once:
-            return []
-        return [job for job in self._waiting if job.released]
+        return [job for job in self._waiting if job.released and self._has_place(job)]
+
+    def _has_place(self, job: Job) -> bool:
+        """Tell if a job could begin now, and would not be held at once."""
+        if any(map(job.replaces, self._running)):
+            return False  # it wants what the other, which is about to stop, has encoded
+        ranks = [other.rank for other in self._running]
+        return min(ranks, default=job.rank) >= job.rank and ranks.count(job.rank) < self._at_once
 
     def _turn(self, job: Job) -> tuple[int, int, int]:
-        rank = list(Priority).index(job.request.priority)
-        return rank, self._served.get(job.client, 0), job.number
+        return job.rank, self._served.get(job.client, 0), job.number
+
+    def _hold(self) -> None:
+        """Let those wait that are less pressing than another that runs, and the others go on."""
+        first = min((job.rank for job in self._running), default=0)
+        for job in self._running:
+            job.control.hold(job.rank > first)
 
     def _work(self) -> None:
         editor: Editor | EngineError | None = self._loaded()
@@ -224,16 +253,18 @@ class Scheduler:
                 self._waiting.remove(job)
                 self._running.append(job)
                 self._served[job.client] = job.number
-            self._begun.put(partial(self._run, job, editor))
+                self._hold()
+                desk = self._free.pop()
+            desk.put(partial(self._run, job, editor, desk))
             if isinstance(editor, EngineError):
                 editor = None  # the next request tries again
 
-    def _edit(self) -> None:
-        for run in iter(self._begun.get, None):
+    def _edit(self, desk: Desk) -> None:
+        for run in iter(desk.get, None):
             run()
             del run  # it holds the model, which may be unloaded before there is another
 
-    def _run(self, job: Job, editor: Editor | EngineError) -> None:
+    def _run(self, job: Job, editor: Editor | EngineError, desk: Desk) -> None:
         began = time.monotonic()
         try:
             if isinstance(editor, EngineError):
@@ -250,6 +281,8 @@ class Scheduler:
             message = error_message(EngineError(f"internal error: {error}"))
         with self._changed:
             self._running.remove(job)
+            self._free.append(desk)
+            self._hold()
             self.num_done += 1
             self._active_at = time.monotonic()
             self._job_s += 0.2 * (self._active_at - began - self._job_s)

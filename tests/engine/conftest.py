@@ -1,6 +1,7 @@
 import pytest
 import tiny
 import torch
+from office import Office
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,3 +29,16 @@ def close():
         torch.testing.assert_close(actual, expected, atol=tolerance, rtol=0)
 
     return check
+
+
+@pytest.fixture
+def office():
+    made = []
+
+    def make(*args):
+        made.append(Office(*args))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.scheduler.close()

@@ -67,7 +67,7 @@ def test_threads_decode_what_each_would_alone_in_fewer_passes(reference):
 
     def decode(number):
         strand = strand_of(model, PROMPTS[number])
-        with passes.joined():
+        with passes.joined(Control()):
             ready.wait(60)
             found[number] = tokens_of(passes, strand, 30)
 
@@ -80,9 +80,40 @@ def test_threads_decode_what_each_would_alone_in_fewer_passes(reference):
 def test_who_has_left_is_not_waited_for(reference):
     model = tiny.transformer(reference())
     passes = Passes(model)
-    with passes.joined(), passes.joined():
+    with passes.joined(Control()), passes.joined(Control()):
         pass
-    assert passes._is_complete() and passes._company == 0
+    assert passes._is_complete() and not passes._company
+
+
+def test_who_is_held_is_not_waited_for_and_goes_on_as_alone(reference, monkeypatch):
+    model = tiny.transformer(reference())
+    alone = [tokens_of(Passes(model), strand_of(model, p), 10) for p in PROMPTS[:2]]
+    strands = [strand_of(model, p) for p in PROMPTS[:2]]
+    counting, slow, found = Counting(model), Control(), {}
+    passes = Passes(counting)
+    monkeypatch.setattr("engine.passes.PATIENCE_S", 600.0)  # who waits for it, hangs
+
+    def hold():
+        with passes.joined(slow):
+            found[0] = tokens_of(passes, strands[0], 5)
+            slow.hold()
+            is_held.set()
+            slow.check()
+            found[0] += next(passes.decode(strands[0])).tokens
+        found[0] += tokens_of(passes, strands[0], 4)
+
+    def go_before():
+        is_held.wait(60)
+        while not slow.is_waiting:
+            pass
+        with passes.joined(Control()):
+            found[1] = tokens_of(passes, strands[1], 10)
+        slow.hold(False)
+
+    is_held = threading.Event()
+    in_threads(hold, go_before)
+    assert [found[0], found[1]] == alone
+    assert {size for size, _ in counting.passes} == {1}
 
 
 def test_an_error_in_a_pass_reaches_who_asked_and_the_next_pass_works(reference):
@@ -117,12 +148,12 @@ def test_who_makes_a_pass_fail_is_the_only_one_to_hear_of_it(reference, monkeypa
     passes, found, ready = Passes(counting), [], threading.Barrier(2)
 
     def decode():
-        with passes.joined():
+        with passes.joined(Control()):
             ready.wait(60)
             found.extend(tokens_of(passes, good, 5))
 
     def fail():
-        with passes.joined():
+        with passes.joined(Control()):
             ready.wait(60)
             with pytest.raises(MemoryError):
                 passes.advance([bad])
@@ -164,4 +195,4 @@ def test_a_request_whose_draft_is_judged_is_not_waited_for(reference):
     tries = filler.tries(HoleShape("a", "b"), Ask(EFFORTS[Effort.QUICK], 4, wanted=2), Control())
     for _ in range(4):
         next(tries)
-        assert filler._passes._company == 0
+        assert not filler._passes._company

@@ -1,90 +1,14 @@
 """Several jobs at once, without processes: each job tells when it begins, and ends when told."""
 
-import queue
 import subprocess
 import sys
 import threading
 import weakref
-from dataclasses import replace
 
-import pytest
+from office import WAIT_S, Held
 
-from engine.protocol import EditRequest, Priority
-from engine.scheduler import Job, Scheduler
-from grammars.span import Span
-
-WAIT_S = 30.0
-REQUEST = EditRequest(text="a = \n", spans=(Span(4, 4),))
-
-
-class Held:
-    """An editor whose edits wait to be let go, by the path they are for."""
-
-    def __init__(self):
-        self.begun = queue.Queue()
-        self._go = {}
-
-    def edit(self, request, control):
-        go = self._go.setdefault(request.path, threading.Event())
-        self.begun.put(request.path)
-        while not go.wait(0.005):
-            control.check()
-        return Done(request.path)
-
-    def let_go(self, path):
-        self._go[path].set()
-
-    def next(self):
-        return self.begun.get(timeout=WAIT_S)
-
-
-class Done:
-    def __init__(self, path):
-        self.path = path
-
-    def to_json(self):
-        return self.path
-
-
-class Office:
-    """A scheduler, with what it says to whom."""
-
-    def __init__(self, at_once, unload_s=None):
-        self.editor, self.states, self.said = Held(), queue.Queue(), queue.Queue()
-        self.scheduler = Scheduler(self.load, self.states.put, unload_s, at_once)
-
-    def load(self, report):
-        report("ready", 1.0)
-        return self.editor
-
-    def ask(self, path, client="me", **options):
-        job = Job(
-            replace(REQUEST, path=path, **options), client, lambda m: self.said.put((path, m))
-        )
-        self.scheduler.submit(job)
-        self.scheduler.release(job)
-        return job
-
-    def answer(self):
-        path, message = self.said.get(timeout=WAIT_S)
-        return path, message["type"] if message["type"] == "result" else message["kind"]
-
-    def state(self, name):
-        while self.states.get(timeout=WAIT_S)["state"] != name:
-            pass
-
-
-@pytest.fixture
-def office():
-    made = []
-
-    def make(*args):
-        made.append(Office(*args))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.scheduler.close()
+from engine.protocol import Priority
+from engine.scheduler import Scheduler
 
 
 def test_so_many_are_worked_on_at_once_and_no_more(office):

@@ -47,9 +47,9 @@ class Editor:
         if "WAIT" in request.text:
             note(self.folder, "events", "started")
             try:
-                while not control._cancelled.wait(0.02):
+                while True:
                     control.check()
-                control.check()
+                    time.sleep(0.02)
             except EngineError as error:
                 note(self.folder, "events", error.kind)
                 raise
