@@ -197,10 +197,13 @@ class Scheduler:
             for job in self._running:
                 job.control.cancel()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running, JOIN_S)
+            is_still = self._changed.wait_for(lambda: not self._running, JOIN_S)
         self._worker.join(JOIN_S)
         for desk in self._desks:
             desk.put(None)
+        if is_still:
+            for thread in self._editing:
+                thread.join(JOIN_S)
 
     def _drop(self, job: Job, reason: EngineError) -> None:
         job.control.cancel()
