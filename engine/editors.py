@@ -7,7 +7,11 @@ from collections.abc import Callable
 from engine.catalogue import resolve_local
 from engine.config import Decoding, Precision
 from engine.edit import Editor
+from engine.family import Family
 from engine.remotes import remote_of
+
+# With eight the passes would be a tenth cheaper, and each request would wait much longer.
+AT_ONCE = 4
 
 
 def open_editor(
@@ -32,3 +36,17 @@ def open_editor(
     from engine.loading import load_editor
 
     return load_editor(str(path), report, decoding=decoding, precision=precision)
+
+
+def at_once_of(model: str | None) -> int:
+    """Return how many requests of one priority are best worked on at a time.
+
+    Those of a model that writes from left to right share their passes; any other would be done
+    with all of them later, and with none sooner. What a remote works on cannot be held.
+
+    Raises:
+        EngineError: if there is no such model.
+    """
+    if remote_of(model) or not isinstance(resolve_local(model).entry.family, Family):
+        return 1
+    return AT_ONCE

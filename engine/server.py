@@ -16,13 +16,14 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.application import Application
 from engine.config import Decoding
-from engine.editors import open_editor
+from engine.editors import at_once_of, open_editor
 from engine.errors import ConfigError, EngineError, EngineUnavailable
 from engine.place import Identity, Place, private, residence_of
 from engine.scheduler import Load
@@ -119,14 +120,9 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(
-    place: Place,
-    listening: socket.socket,
-    identity: Identity,
-    load: Load,
-    unload_s: float,
-    exit_s: float,
+    place: Place, listening: socket.socket, make: Callable[[], Application], exit_s: float
 ) -> None:
-    application = Application(identity, load, unload_s)
+    application = make()
     config = uvicorn.Config(
         application.asgi,
         http=_OwnUserOnly,
@@ -159,6 +155,7 @@ def run(
     *,
     unload_s: float = UNLOAD_S,
     exit_s: float = EXIT_S,
+    at_once: int = 1,
     detach: bool = False,
     on_listen: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -178,7 +175,8 @@ def run(
         _detach(place)
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    asyncio.run(_serve(place, listening, identity, load, unload_s, exit_s))
+    make = partial(Application, identity, load, unload_s, at_once)
+    asyncio.run(_serve(place, listening, make, exit_s))
     return True
 
 
@@ -232,6 +230,7 @@ def run_model(
         load,
         unload_s=seconds("DIFFILL_UNLOAD_S", UNLOAD_S),
         exit_s=seconds("DIFFILL_EXIT_S", EXIT_S),
+        at_once=at_once_of(lives.model),
         detach=detach,
         on_listen=lambda: on_listen(lives.place),
     )

@@ -9,6 +9,7 @@ import pytest
 
 from engine.config import EFFORTS, Refresh
 from engine.control import Control
+from engine.editors import AT_ONCE, at_once_of
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
 from engine.family import Blocks, Family, InPlace, Uniform
@@ -75,6 +76,13 @@ def test_requests_at_once_are_answered_as_one_after_the_other(editor_of, family)
     expected = [edits(seed) for seed in range(3)]
     with ThreadPoolExecutor(3) as threads:
         assert list(threads.map(edits, range(3))) == expected
+
+
+@pytest.mark.parametrize(("family", "count"), [("qwen2.5-coder", AT_ONCE), ("dream", 1)])
+def test_so_many_are_worked_on_at_once_as_it_pays(tmp_path, family, count):
+    kind = published.FORMS[family][0]
+    folder = published.write(tmp_path, family, published.reference(kind))
+    assert at_once_of(str(folder)) == count
 
 
 @pytest.mark.parametrize("family", published.FORMS)

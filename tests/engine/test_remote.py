@@ -9,6 +9,7 @@ from model_server import server, text
 from engine.config import EFFORTS
 from engine.control import Control
 from engine.edit import Editor
+from engine.editors import at_once_of
 from engine.errors import (
     Busy,
     Cancelled,
@@ -199,6 +200,7 @@ def test_a_remote_is_found_by_its_name(configured, monkeypatch):
     assert remote_of("box") is None
     monkeypatch.setenv("DIFFILL_MODEL", "remote:box")
     assert remote_of(None) == wanted
+    assert at_once_of(None) == 1
     assert remote_of("qwen2.5-coder-0.5b") is None
 
 

@@ -147,6 +147,21 @@ async def test_people_go_before_batches_and_a_full_queue_refuses(client, engine_
     await engine.close()
 
 
+async def test_so_many_are_worked_on_at_once_as_the_engine_is_told(
+    client, engine_folder, monkeypatch
+):
+    monkeypatch.setenv("AT_ONCE", "2")
+    engine = client()
+    hold = replace(REQUEST, text="a = HOLD\n")
+    edits = [asyncio.create_task(engine.edit(hold)) for _ in range(3)]
+    await until(lambda: lines(engine_folder / "events") == ["held", "held"])
+    [status] = [s async for s in ask_engines(engine_folder, "GET", "/status")]
+    assert (status["running"], status["waiting"]) == (2, 1)
+    (engine_folder / "release").touch()
+    assert all(map(filled, await asyncio.gather(*edits)))
+    await engine.close()
+
+
 async def test_a_deadline_holds(client):
     engine = client()
     with pytest.raises(DeadlineExceeded):

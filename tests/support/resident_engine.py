@@ -86,7 +86,8 @@ def main():
     from engine.server import run
 
     folder = sys.argv[1]
-    run(home(folder).place, IDENTITY, partial(load, folder), detach=True)
+    at_once = int(os.environ.get("AT_ONCE", "1"))
+    run(home(folder).place, IDENTITY, partial(load, folder), at_once=at_once, detach=True)
 
 
 if __name__ == "__main__":
