@@ -8,6 +8,10 @@ from enum import StrEnum
 from engine.errors import ConfigError
 from engine.protocol import EditRequest, Effort
 
+# So many requests are worked on at once where they share passes. With eight these would be a tenth
+# cheaper, and each request would wait much longer.
+AT_ONCE = 4
+
 
 class Decoding(StrEnum):
     """How the first try at a hole is decoded; further tries are always decoded causally."""

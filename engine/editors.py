@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.catalogue import resolve_local
-from engine.config import Decoding, Precision
+from engine.config import AT_ONCE, Decoding, Precision
 from engine.edit import Editor
 from engine.family import Family
 from engine.remotes import remote_of
-
-# With eight the passes would be a tenth cheaper, and each request would wait much longer.
-AT_ONCE = 4
 
 
 def open_editor(

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,6 +17,7 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.order import Dials
 from editor_clients.command_line.screen import Screen
 from engine.client import EngineClient
+from engine.config import AT_ONCE
 from engine.errors import ConfigError, EngineError, EngineUnavailable
 from engine.protocol import EditRequest, Priority
 from grammars.span import Span
@@ -55,18 +57,25 @@ async def _fill_all(
     lines: BinaryIO, out: BinaryIO, dials: Dials, open_engine: OpenEngine, screen: Screen
 ) -> int:
     size = _size(lines)
+    # Who writes into a pipe may wait for each answer; and a line's limit counts from the asking.
+    most = AT_ONCE if size and dials.deadline_s is None else 1
     read = done = failed = 0
+    asked: deque[tuple[int, asyncio.Task[dict[str, object]]]] = deque()
     with screen.progress() as report:
         async with running(open_engine, Screen(quiet=True), "") as engine:
-            while line := lines.readline():
+            while (line := lines.readline()) or asked:
                 read += len(line)
                 if line.strip():
-                    answer = await _fill(line, dials, engine, first=not done)
+                    filling = _fill(line, dials, engine, first=not (done or asked))
+                    asked.append((read, asyncio.create_task(filling)))
+                if asked and (len(asked) == most or not line):
+                    place, filled = asked.popleft()
+                    answer = await filled
                     out.write(json.dumps(answer).encode() + b"\n")
                     out.flush()
                     done += 1
                     failed += "error" in answer
-                report("filling", min(1.0, read / size) if size else None)
+                    report("filling", min(1.0, place / size) if size else None)
     screen.say(f"{done} lines, {failed} failed")
     return failed
 

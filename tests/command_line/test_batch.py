@@ -1,9 +1,17 @@
+import asyncio
 import io
 import json
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import scripted_engine
+
+from editor_clients.command_line.main import main
+from engine.protocol import EditResult
 
 
 def lines(*cases):
@@ -29,6 +37,57 @@ def test_answers_keep_the_order(diffill, sample):
         "seconds": 0.5,
     }
     assert "5 lines, 0 failed" in done.err
+
+
+class Together:
+    """An engine that answers four requests at a time, the last of them first."""
+
+    def __init__(self):
+        self._asked = []
+
+    async def edit(self, request, on_frame=None):
+        answer = asyncio.get_running_loop().create_future()
+        self._asked.append((request, answer))
+        if len(self._asked) == 4:
+            for each, waiting in reversed(self._asked):
+                result = scripted_engine.answer("echo", each.to_json())
+                waiting.set_result(EditResult.from_json(result))
+                await asyncio.sleep(0)
+            self._asked.clear()
+        return await answer
+
+    async def close(self):
+        pass
+
+
+def test_lines_of_a_file_are_asked_four_at_once(sample):
+    source = sample(lines(*map(case, range(8))), "in.jsonl")
+    assert main(["batch", str(source), "out.jsonl"], open_engine=lambda on_status: Together()) == 0
+    answers = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [(a["id"], a["text"]) for a in answers] == [(i, f"a{i}") for i in range(8)]
+
+
+def test_each_line_of_a_pipe_is_answered_before_the_next_is_read(monkeypatch, diffill):
+    reading, writing = os.pipe()
+    os.write(writing, lines(case(1)))
+
+    def answered():
+        until = time.monotonic() + 30.0
+        while not Path("out.jsonl").read_text() and time.monotonic() < until:
+            time.sleep(0.001)
+        if Path("out.jsonl").read_text():
+            os.write(writing, lines(case(2)))
+        os.close(writing)
+
+    Path("out.jsonl").touch()
+    asker = threading.Thread(target=answered, daemon=True)
+    asker.start()
+    with os.fdopen(reading) as source:
+        monkeypatch.setattr(sys, "stdin", source)
+        assert diffill("batch", "-", "out.jsonl").code == 0
+    asker.join()
+    answers = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [a["text"] for a in answers] == ["a1", "a2"]
 
 
 def test_single_line(diffill, sample):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import published
 import pytest
 
-from engine.config import EFFORTS, Refresh
+from engine.config import AT_ONCE, EFFORTS, Refresh
 from engine.control import Control
-from engine.editors import AT_ONCE, at_once_of
+from engine.editors import at_once_of
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED
 from engine.family import Blocks, Family, InPlace, Uniform
