@@ -19,7 +19,7 @@ DEADLINE_S = 30.0
 def served(engine_folder, monkeypatch):
     """Return what opens a port of the engine and gives a client of it."""
     support = Path(resident_engine.__file__).parent
-    monkeypatch.setenv("PYTHONPATH", str(support))
+    monkeypatch.setenv("PYTHONPATH", f"{support.parents[1]}:{support}")
 
     @asynccontextmanager
     async def serve():
