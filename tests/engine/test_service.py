@@ -39,7 +39,7 @@ class ScriptedEditor:
         self.started.put(request.path)
         match request.instruction:
             case "until cancelled":
-                assert control._cancelled.wait(DEADLINE_S)
+                control.hold()
                 control.check()
             case "until released":
                 assert self.release.wait(DEADLINE_S)
