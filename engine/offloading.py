@@ -57,6 +57,7 @@ def room_on(device: torch.device) -> float:
             raise ConfigError(f"DIFFILL_DEVICE_GB is {text!r}, not a number of gigabytes")
         return _SHARE * gigabytes * 1e9
     if device.type == "cuda":
+        torch.cuda.empty_cache()  # what torch keeps of an unloaded model counts as taken
         return _SHARE * torch.cuda.mem_get_info(device)[0]
     return float("inf")
 

@@ -20,6 +20,8 @@ def ready_device() -> torch.device:
         ConfigError: if torch knows no such device, or cannot use it on this machine.
     """
     name = chosen_device()
+    # It would make a plan for each new shape, tens of milliseconds each: here most are new.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     try:
         return torch.zeros(1, device=name).device
     except (RuntimeError, AssertionError) as error:  # the latter: a torch without GPU support

@@ -8,10 +8,10 @@ size with tokens of a slot that nobody reads. S slots of N positions; B sequence
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ from engine.cache import Cache
 from engine.model import Transformer
 from engine.past import Past
 from engine.weights import Weights
+
+log = logging.getLogger(__name__)
 
 # Does work whose tensors stay where they are; returns what does it again.
 Recorder = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
@@ -32,31 +34,45 @@ _HORIZONS = (512, 1024, 2048, 4096)
 _WARM_UPS = 2  # libraries choose their kernels in the first runs, which must not be recorded
 
 
-def cuda_graph(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """Record work as a CUDA graph."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UPS):
-            work()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may be at work
-        result = work()
+class CudaGraphs:
+    """Records work as CUDA graphs, which share a stream and the memory of what they make between.
 
-    def replay() -> Tensor:
-        graph.replay()
-        return result
+    They may, for no two are replayed at once and what one returns is read before the next.
+    """
 
-    return replay
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        with torch.cuda.device(device):
+            self._stream, self._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()
+
+    def __call__(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        """Record work; raises RuntimeError where it cannot be, and leaves no stream behind."""
+        # A thread has a device of its own, the first, and a capture that fails keeps its stream.
+        with torch.cuda.device(self._device), torch.cuda.stream(self._stream):
+            self._stream.wait_stream(torch.cuda.default_stream())
+            for _ in range(_WARM_UPS):
+                work()
+            graph = torch.cuda.CUDAGraph()
+            # Other threads may be at work: what they do is not recorded, and spoils nothing.
+            mode = "thread_local"
+            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode=mode):
+                result = work()
+            torch.cuda.default_stream().wait_stream(self._stream)
+
+        def replay() -> Tensor:
+            graph.replay()
+            return result
+
+        return replay
 
 
 class RecordedTransformer(Transformer):
     """The same network; what is written behind a cache that was opened runs from recordings."""
 
     def __init__(
-        self, weights: Weights, record: Recorder = cuda_graph, *, slots: int = SLOTS
+        self, weights: Weights, record: Recorder | None = None, *, slots: int = SLOTS
     ) -> None:
+        """Take what records, CUDA graphs unless told otherwise, and how many slots there are."""
         super().__init__(weights)
         c = self.config
         self._positions = min(POSITIONS, c.max_positions)
@@ -64,16 +80,11 @@ class RecordedTransformer(Transformer):
         slots = min(slots, max(1, _STORE_BYTES // (numbers * self.dtype.itemsize)))
         self._free = list(range(slots))
         self._spare = slots  # of tokens that round a pass up
-        self._record = record
-        self._recordings: dict[tuple[int, int, int, bool], _Recording] = {}
+        self._stores: list[Tensor] = []  # (2, S + 1, G, N, head_dim) of each layer, at first use
+        self._record = record or CudaGraphs(self.device)
+        # None where recording failed: such passes run as they come.
+        self._recordings: dict[tuple[int, int, int, bool], _Recording | None] = {}
         self._lock = threading.Lock()
-
-    @cached_property
-    def _stores(self) -> list[Tensor]:
-        """Make (2, S + 1, G, N, head_dim) for each layer; not all families write behind caches."""
-        c = self.config
-        shape = (2, self._spare + 1, c.num_kv_heads, self._positions, c.head_dim)
-        return [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in self.layers]
 
     def opened(self, cache: Cache) -> Cache:
         """Return a cache to write behind: a copy in a slot, until it is let go."""
@@ -81,34 +92,54 @@ class RecordedTransformer(Transformer):
 
     def copied(self, cache: Cache) -> Cache:
         """Return a copy to write behind, in a slot if one is free and large enough."""
-        if cache.capacity > self._positions:
-            return super().copied(cache)
-        try:
-            slot = self._free.pop()  # requests are in threads: whether one is free is seen here
-        except IndexError:
-            return super().copied(cache)
+        with self._lock:
+            if cache.horizon > self._positions or not self._free:
+                return super().copied(cache)
+            slot = self._free.pop()
+            if not self._stores:
+                self._make_stores()
         own = Cache([store[:, slot : slot + 1] for store in self._stores], slot)
         weakref.finalize(own, self._free.append, slot)
         own.copy(cache, cache.length)
         return own
 
+    def _make_stores(self) -> None:
+        c = self.config
+        shape = (2, self._spare + 1, c.num_kv_heads, self._positions, c.head_dim)
+        self._stores = [
+            torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in self.layers
+        ]
+
     @torch.inference_mode()
     def decode_each(
         self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
     ) -> list[Tensor]:
-        """Decode runs behind different caches in one pass; hidden states (T, D) of each."""
+        """Decode runs behind different caches, those in slots in one pass; their states (T, D)."""
+        seated = [run for run in runs if run[1].slot is not None]
+        found = self._decoded(seated, adapted) if seated else None
+        if found is None:
+            return super().decode_each(runs, adapted=adapted)
+        others = [run for run in runs if run[1].slot is None]
+        left = iter(super().decode_each(others, adapted=adapted) if others else [])
+        here = iter(found)
+        return [next(left if cache.slot is None else here) for _, cache in runs]
+
+    def _decoded(
+        self, runs: Sequence[tuple[list[int], Cache]], adapted: bool
+    ) -> list[Tensor] | None:
+        """Decode runs behind slots; None if such a pass is not recorded."""
         counts = [len(ids) for ids, _ in runs]
         size = next((size for size in _TOKENS if size >= sum(counts)), None)
-        slots = [cache.slot for ids, cache in runs if cache.slot is not None for _ in ids]
-        if size is None or len(slots) < sum(counts):
-            return super().decode_each(runs, adapted=adapted)
+        if size is None:
+            return None
+        slots = [cache.slot for ids, cache in runs for _ in ids]
         extra = size - len(slots)
         places = [cache.length + i for ids, cache in runs for i in range(len(ids))] + [0] * extra
         ids = [token for run, _ in runs for token in run] + [0] * extra
         x = self.embed(torch.tensor(ids))[:, None]  # (B, 1, D)
         columns = torch.tensor([slots + [self._spare] * extra, places, places])
         hidden = self._replayed(x, columns[..., None], max(places) + 1, adapted)
-        return list(hidden[: sum(counts), 0].split(counts))
+        return hidden if hidden is None else list(hidden[: sum(counts), 0].split(counts))
 
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:
@@ -123,17 +154,28 @@ class RecordedTransformer(Transformer):
         columns = torch.stack(
             [torch.full_like(places, cache.slot), places, torch.full_like(places, end - 1)]
         )
-        return self._replayed(x[None], columns[:, None], end, adapted=True)[0]
+        hidden = self._replayed(x[None], columns[:, None], end, adapted=True)
+        return super().canvas(x, cache) if hidden is None else hidden[0]
 
-    def _replayed(self, x: Tensor, columns: Tensor, end: int, adapted: bool) -> Tensor:
+    def _replayed(self, x: Tensor, columns: Tensor, end: int, adapted: bool) -> Tensor | None:
         """Run x (B, T, D) by `columns` (3, B, T): slots, places, and up to where each sees."""
         horizon = next((h for h in _HORIZONS if end <= h < self._positions), self._positions)
         batch, num_tokens, _ = x.shape
         key = batch, num_tokens, horizon, adapted
         with self._lock:
             if key not in self._recordings:
-                self._recordings[key] = _Recording(self, x, columns, horizon, adapted)
-            return self._recordings[key](x, columns)
+                self._recordings[key] = self._recorded(x, columns, horizon, adapted)
+            recording = self._recordings[key]
+            return recording and recording(x, columns)
+
+    def _recorded(
+        self, x: Tensor, columns: Tensor, horizon: int, adapted: bool
+    ) -> _Recording | None:
+        try:
+            return _Recording(self, x, columns, horizon, adapted)
+        except RuntimeError as error:
+            log.warning("a pass of %s cannot be recorded: %s", tuple(x.shape), error)
+            return None
 
     def record(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
         """Record work over this model."""

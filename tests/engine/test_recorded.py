@@ -107,10 +107,33 @@ def test_slots_come_back_and_without_one_a_text_runs_as_it_comes(both, close):
     model = make(slots=1)
     first, second = context_of(model, 9, 0), context_of(model, 9, 1)
     assert (first.slot, second.slot) == (0, None)
-    close(model.decode([7], second), plain.decode([7], context_of(plain, 9, 1)))
+    expected = plain.decode_each([([7], context_of(plain, 9, seed)) for seed in (1, 0, 1)])
+    close(model.decode([7], second), expected[0])
     assert recorded == []
+    third = context_of(model, 9, 1)
+    found = model.decode_each([([7], second), ([7], first), ([7], third)])
+    close(torch.cat(found), torch.cat(expected))
+    assert len(recorded) == 1
     del first
     assert context_of(model, 9, 0).slot == 0
+
+
+def test_what_cannot_be_recorded_runs_as_it_comes(both, close, caplog):
+    plain, make, _ = both
+    model, tries = make(), []
+
+    def refuse(work):
+        tries.append(work)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    model.record = refuse
+    for _ in range(2):
+        found = model.decode([7], context_of(model, 9, 0))
+        close(found, plain.decode([7], context_of(plain, 9, 0)))
+    x = torch.randn(16, plain.config.width)
+    close(model.canvas(x, context_of(model, 9, 0)), plain.canvas(x, context_of(plain, 9, 0)))
+    assert len(tries) == 2  # each of the two passes once
+    assert caplog.text.count("cannot be recorded: operation not permitted") == 2
 
 
 def test_longer_texts_than_a_slot_run_as_they_come(both, monkeypatch):

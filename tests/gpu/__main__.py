@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -32,7 +33,7 @@ from engine.loading import shipped_adapter
 from engine.model import Transformer
 from engine.placement import CPU, ready_device
 from engine.prefix_cache import PrefixCache
-from engine.recorded import RecordedTransformer, cuda_graph
+from engine.recorded import RecordedTransformer
 from engine.tokenizer import Tokenizer
 from engine.weights import weights_of
 from tests.gpu import large, writing
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def build(precision: Precision, device: torch.device) -> Transformer:
         weights = weights_of(checkpoint.config, checkpoint.tensors(), precision, device)
-        record = cuda_graph if device.type == "cuda" else _again
+        record = None if device.type == "cuda" else _again
         plain = device == CPU and precision is Precision.FLOAT32
         model = Transformer(weights) if plain else RecordedTransformer(weights, record)
         if adapter := shipped_adapter(local):
@@ -112,19 +113,41 @@ def _knowledge(reference: Transformer, model: Transformer, ids: list[int]) -> di
 
 
 def _recordings(model: Transformer, ids: list[int]) -> dict[str, object]:
-    """Compare recorded passes with those that run as they come, and time both."""
-    context, run = ids[:300], ids[300:304]
-    opened = PrefixCache(model).encoded(context, 400, Control())
-    plain = Transformer.copied(model, opened)
-    worst, times = 0.0, []
-    for adapted in (False, True):
-        results = [model.decode(run, cache, adapted=adapted).float() for cache in (plain, opened)]
-        worst = max(worst, float((results[0] - results[1]).norm() / results[0].norm()))
-    for cache in (plain, opened):
-        times.append(seconds(lambda c=cache: model.decode(run[:1], c, adapted=True), model.device))
+    """Compare recorded passes with those that run as they come, and time both.
+
+    Each recording is made with one input and compared with others: of other texts, lengths and
+    numbers, and by another thread than the one that made it.
+    """
+    contexts = [PrefixCache(model).encoded(ids[:n], n + 80, Control()) for n in (300, 200, 480)]
+    plain = [Transformer.copied(model, cache) for cache in contexts]
+    runs = [[ids[300:304]], [ids[200:202], ids[480:481]], [ids[7:9], ids[20:22]]]
+    worst = 0.0
+    with ThreadPoolExecutor(1) as other:
+        for adapted in (False, True):
+            for first, some in enumerate(runs):
+                found, expected = (
+                    model.decode_each(
+                        list(zip(some, caches[first:] + caches[:first], strict=False)),
+                        adapted=adapted,
+                    )
+                    for caches in (contexts, plain)
+                )
+                worst = max(worst, *map(_difference, found, expected))
+        for seed, (cache, same) in enumerate(zip(contexts, plain, strict=True)):
+            x = model.embed(torch.tensor(ids[seed : seed + 64]))
+            found = other.submit(model.canvas, x, cache).result()
+            worst = max(worst, _difference(found, model.canvas(x, same)))
+    times = [
+        seconds(lambda c=cache: model.decode(ids[300:301], c, adapted=True), model.device)
+        for cache in (plain[0], contexts[0])
+    ]
     print(f"recorded passes differ by {worst:.1e} of the hidden states; "
           f"a token takes {1e3 * times[1]:.2f} ms recorded, {1e3 * times[0]:.2f} not")  # fmt: skip
     return {"ok": worst < 0.02, "difference": worst, "seconds": times}
+
+
+def _difference(found: Tensor, expected: Tensor) -> float:
+    return float((found.float() - expected.float()).norm() / expected.float().norm())
 
 
 def _again(work: Callable[[], Tensor]) -> Callable[[], Tensor]:

@@ -74,7 +74,8 @@ def _run(model: Transformer, prompt: list[int], hole: int, batch: int) -> tuple[
     known = PrefixCache(model).encoded(prompt[:-1], len(prompt) + hole, Control())
     wait_for(model.device)
     read = time.perf_counter()
-    strands = [Strand(model.copied(known), prompt[-1:], NoDraft()) for _ in range(batch)]
+    caches = [known, *(model.copied(known) for _ in range(batch - 1))]
+    strands = [Strand(cache, prompt[-1:], NoDraft()) for cache in caches]
     passes = Passes(model)
     passes.advance(strands, adapted=True)
     first = time.perf_counter()
