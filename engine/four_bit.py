@@ -8,13 +8,26 @@ from torch import Tensor
 from engine.linear import LowRank
 
 _GROUPS = (64, 32)  # inputs that share a scale, the larger where it divides them
-_ROWS = 16  # what the kernel wants the outputs to be a multiple of
+_MULTIPLE = 16  # what the kernel wants the outputs to be
+_ROWS = 512  # quantised at a time, to keep few of them as floats
 _TINY = 1e-12
 
 
 def group_of(rows: int, inputs: int) -> int | None:
     """Return how many inputs share a scale; None for a matrix that the kernel does not take."""
-    return next((g for g in _GROUPS if inputs % g == 0 and rows % _ROWS == 0), None)
+    return next((g for g in _GROUPS if inputs % g == 0 and rows % _MULTIPLE == 0), None)
+
+
+def _quantised(weight: Tensor, group: int) -> tuple[Tensor, Tensor]:
+    """Return (O, I) as numbers from 0 to 15, and scale and offset of each group (O, I / group, 2).
+
+    The kernel multiplies a number less 8.
+    """
+    grouped = weight.unflatten(1, (-1, group))
+    low, high = grouped.aminmax(dim=-1, keepdim=True)
+    scale = ((high - low) / 15).clamp_min(_TINY)
+    values = ((grouped - low) / scale).round().clamp(0, 15).to(torch.uint8)
+    return values.flatten(1), torch.cat([scale, low + 8 * scale], -1)
 
 
 class Int4Linear:
@@ -24,16 +37,10 @@ class Int4Linear:
     """
 
     def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
-        rows, inputs = weight.shape
-        grouped = weight.float().view(rows, inputs // group, group)
-        low, high = grouped.aminmax(dim=-1, keepdim=True)
-        scale = ((high - low) / 15).clamp_min(_TINY)
-        values = ((grouped - low) / scale).round().clamp(0, 15).to(torch.int32)
-        offsets = torch.cat([scale, low + 8 * scale], -1)  # the kernel multiplies value - 8
+        parts = [_quantised(rows.float(), group) for rows in weight.split(_ROWS)]
+        values, offsets = (torch.cat(part) for part in zip(*parts, strict=True))
         self._group, self._offsets = group, offsets.transpose(0, 1).bfloat16().contiguous()
-        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
-            values.view(rows, inputs), 1
-        )
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(values.int(), 1)
         self.bias = bias
         self.update: LowRank | None = None
 

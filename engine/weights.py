@@ -68,7 +68,7 @@ class FloatWeights:
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
-        weight = torch.cat([self.vector(f"{n}.weight") for n in names])
+        weight = torch.cat([self._tensors[f"{n}.weight"] for n in names]).to(self._dtype)
         biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
         return FloatLinear(weight, torch.cat(biases) if biases else None)
 
@@ -106,7 +106,7 @@ class QuantizedWeights(FloatWeights):
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return an int8 layer."""
-        weight = Int8Weight.stacked([Int8Weight.of(self.vector(f"{n}.weight")) for n in names])
+        weight = Int8Weight.stacked([Int8Weight.of(self._tensors[f"{n}.weight"]) for n in names])
         biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
         return Int8Linear(weight, torch.cat(biases) if biases else None)
 
@@ -121,8 +121,7 @@ class FourBitWeights(QuantizedWeights):
         if group is None or "lm_head" in names:
             return super().linear(names)
         biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
-        weight = torch.cat([t.float() for t in tensors])
-        return Int4Linear(weight, group, torch.cat(biases) if biases else None)
+        return Int4Linear(torch.cat(tensors), group, torch.cat(biases) if biases else None)
 
 
 def weights_of(config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision) -> Weights:
