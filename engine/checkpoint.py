@@ -43,6 +43,7 @@ _ARCHITECTURES = {
     "llama": (LLAMA, True),
     "llada": (LLAMA, True),
 }
+_ROWS = 512  # dequantised at a time, which makes several copies of them
 _CONTROL, _UNUSED = 3, 5  # GGUF token types: special tokens, padding rows
 
 
@@ -56,7 +57,8 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._reader = gguf.GGUFReader(path)
+            # Copied where it is written to, which nothing does: torch wants to be able to.
+            self._reader = gguf.GGUFReader(path, "c")
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
         except Exception as error:  # the reader checks little: anything may come out of a bad file
@@ -71,7 +73,7 @@ class Checkpoint:
         self.config = self._config()
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Return the weights by their usual names, each dequantised to float32 when asked for.
+        """Return the weights by their usual names, each read when asked for.
 
         Raises:
             CheckpointError: naming the tensor that is missing, of another size, or unknown.
@@ -120,7 +122,7 @@ class Checkpoint:
         return Vocabulary(tokens[: len(tokens) - unused], merges, special)
 
     def tensor(self, name: str) -> Tensor:
-        """Return a tensor by its GGUF name, in float32.
+        """Return a tensor by its GGUF name: floats as they are mapped, else float32.
 
         Raises:
             CheckpointError: if the file lacks it or cuts it short.
@@ -129,10 +131,9 @@ class Checkpoint:
         if found is None:
             raise CheckpointError(f"{self.path}: tensor {name!r} is missing")
         try:
-            data = gguf.quants.dequantize(found.data, found.tensor_type)
+            tensor = _floats(found)
         except (ValueError, NotImplementedError) as error:
             raise CheckpointError(f"{self.path}: tensor {name!r}: {error}") from error
-        tensor = torch.from_numpy(np.array(data, dtype=np.float32))
         _, is_reordered = _ARCHITECTURES[self.architecture]
         if is_reordered and name.endswith(("attn_q.weight", "attn_k.weight")):
             heads = self.config.num_heads if "attn_q" in name else self.config.num_kv_heads
@@ -203,6 +204,21 @@ class _Tensors(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _floats(found: gguf.ReaderTensor) -> Tensor:
+    """Return numbers a tensor's own size: a view where there are floats in the file."""
+    match found.tensor_type:
+        case gguf.GGMLQuantizationType.F32 | gguf.GGMLQuantizationType.F16:
+            return torch.from_numpy(found.data)
+        case gguf.GGMLQuantizationType.BF16:
+            return torch.from_numpy(found.data.view(np.int16)).view(torch.bfloat16)
+        case kind:
+            tensor = torch.empty(found.shape.tolist()[::-1])
+            for start in range(0, len(tensor), _ROWS):
+                rows = gguf.quants.dequantize(found.data[start : start + _ROWS], kind)
+                tensor[start : start + _ROWS] = torch.from_numpy(rows)
+            return tensor
 
 
 def _unpermute(weight: Tensor, heads: int) -> Tensor:

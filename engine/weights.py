@@ -205,10 +205,10 @@ def pack(
             weight = Int8Weight.of(tensors[f"{name}.weight"])
             packed[f"{name}.weight"], packed[f"{name}.scale"] = weight.values, weight.scale
             if (bias := f"{name}.bias") in tensors:
-                packed[bias] = tensors[bias]
+                packed[bias] = tensors[bias].float()
             report(i / len(names))
         for name in _vectors(config):
-            packed[name] = tensors[name]
+            packed[name] = tensors[name].float()
         save_file(packed, staging / "weights.safetensors")
         model: dict[str, Any] = {
             "format": FORMAT,

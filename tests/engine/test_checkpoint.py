@@ -55,6 +55,19 @@ def test_the_names_are_those_of_the_published_model(model, tmp_path):
     assert "layers.2.mlp.up_proj.weight" not in tensors
 
 
+@pytest.mark.parametrize(("kind", "dtype"), [("F16", torch.float16), ("BF16", torch.bfloat16)])
+def test_floats_stay_as_they_are(model, tmp_path, kind, dtype):
+    base = model("llama")
+    names = {"blk.1.ffn_up.weight": "mlp.up_proj", "blk.1.attn_q.weight": "self_attn.q_proj"}
+    to = gguf.GGMLQuantizationType[kind]
+    path = tiny.write_gguf(tmp_path / "m.gguf", base, quantize=names, quantize_to=to)
+    tensors = Checkpoint(path).tensors()
+    for name in names.values():
+        got = tensors[f"layers.1.{name}.weight"]
+        assert got.dtype == dtype
+        assert torch.equal(got, tiny.tensors_of(base)[f"layers.1.{name}.weight"].to(dtype))
+
+
 def test_quantised_tensors_are_dequantised(model, tmp_path):
     base = model(width=64)
     path = tiny.write_gguf(tmp_path / "m.gguf", base, quantize=["blk.1.ffn_up.weight"])

@@ -136,6 +136,7 @@ def write_gguf(
     padding=0,
     architecture=None,
     quantize=(),
+    quantize_to=gguf.GGMLQuantizationType.Q8_0,
     special=SPECIAL,
 ):
     """Write a model as llama.cpp's converter does; the last `padding` tokens are unused rows.
@@ -172,8 +173,8 @@ def write_gguf(
             continue
         array = change.pop(target, data).contiguous().numpy()
         if target in quantize:
-            q8 = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(target, gguf.quants.quantize(array, q8), raw_dtype=q8)
+            quantised = gguf.quants.quantize(array, quantize_to)
+            writer.add_tensor(target, quantised, raw_dtype=quantize_to)
         else:
             writer.add_tensor(target, array)
     for target, tensor in change.items():
