@@ -3,3 +3,5 @@
 Torch-free, for clients: `client`, `protocol`, `errors`, `catalogue`, `fetch`. Everything else lives
 in the engine process.
 """
+
+__version__ = "0.1.0"

@@ -7,6 +7,8 @@ share one cache, and dropping a rejected draft costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,20 +17,30 @@ from engine.past import Past
 
 
 class Cache:
-    """Room for `capacity` tokens of one sequence, of which `length` are valid."""
+    """Room for `capacity` tokens of one sequence, of which `length` are valid.
 
-    def __init__(
-        self, config: ModelConfig, capacity: int, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    `horizon` is how far `OneByOne` reads: the same for all passes of a request.
+    """
+
+    def __init__(self, stores: Sequence[Tensor], slot: int | None = None) -> None:
+        """Take (2, 1, G, capacity, head_dim) for each layer; `slot` is theirs in a larger store."""
+        self._store, self.slot = stores, slot
+        self.capacity = self.horizon = stores[0].shape[3]
+        self.length = 0
+
+    @classmethod
+    def new(
+        cls, config: ModelConfig, capacity: int, dtype: torch.dtype, device: torch.device
+    ) -> Cache:
+        """Make room for a sequence."""
         sizes = [config.heads_of(layer) for layer in range(config.num_layers)]
         # Zeros: `OneByOne` multiplies what is not written yet, by nothing.
-        self._store = [  # (2, 1, G, capacity, head_dim) a layer
-            torch.zeros(2, 1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
-            for kv_heads, head_dim in sizes
-        ]
-        self.capacity = capacity
-        self.length = 0
-        self.horizon = capacity  # how far `OneByOne` reads: the same for all passes of a request
+        return cls(
+            [
+                torch.zeros(2, 1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
+                for kv_heads, head_dim in sizes
+            ]
+        )
 
     def layer(self, index: int) -> LayerCache:
         """Return one layer's part."""

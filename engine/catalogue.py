@@ -16,6 +16,7 @@ from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
 from engine.families import NAMED, families_named
 from engine.family import Layout
+from engine.folders import cache_dir
 from engine.hub import folder_of, hub_id
 from engine.recognition import family_of, family_of_gguf
 
@@ -107,36 +108,24 @@ def parse(toml: str) -> Catalogue:
     return Catalogue(models[data["default"]], models)
 
 
-def cache_dir() -> Path:
-    """Return the folder for fetched models: `DIFFILL_CACHE`, else the user's cache folder."""
-    if folder := os.environ.get("DIFFILL_CACHE"):
-        return Path(folder).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_cache_path("diffill", appauthor=False)
-
-
-def config_dir() -> Path:
-    """Return the folder of the user's own settings: `DIFFILL_CONFIG`, else the usual place."""
-    if folder := os.environ.get("DIFFILL_CONFIG"):
-        return Path(folder).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_config_path("diffill", appauthor=False)
-
-
 def cached_path(entry: ModelEntry) -> Path:
     """Return where a fetched model lies, whether it is there or not."""
     return cache_dir() / "models" / entry.file
 
 
+def chosen_device() -> str:
+    """Return the device that `DIFFILL_DEVICE` names, as torch names them; else the CPU."""
+    return os.environ.get("DIFFILL_DEVICE") or "cpu"
+
+
 def chosen_precision() -> Precision:
-    """Return what `DIFFILL_PRECISION` asks for; int8 where it does not.
+    """Return what `DIFFILL_PRECISION` asks for; else int8 on the CPU, bfloat16 elsewhere.
 
     Raises:
         ConfigError: if it names no precision.
     """
-    named = os.environ.get("DIFFILL_PRECISION") or Precision.INT8
+    usual = Precision.INT8 if chosen_device() == "cpu" else Precision.BFLOAT16
+    named = os.environ.get("DIFFILL_PRECISION") or usual
     if named not in list(Precision):
         raise ConfigError(f"DIFFILL_PRECISION is {named!r}, not one of: {', '.join(Precision)}")
     return Precision(named)

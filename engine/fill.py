@@ -52,7 +52,7 @@ class FimDenoiser:
 
     def __call__(self, canvas: Canvas) -> Tensor:
         """Return logits (L, V)."""
-        hidden = canvas.masked | (canvas.ids == canvas.void)
+        hidden = (canvas.masked | (canvas.ids == canvas.void)).to(self._model.device)
         x = torch.where(hidden[:, None], self._mask_vector, self._model.embed(canvas.ids))
         x = torch.cat([self._sentinel, x[:-1]])
         return self._model.logits(self._model.canvas(x, self._cache))
@@ -105,12 +105,8 @@ class Filler:
 
         def writing(by: str, number: int | None = None, *, beside: bool = False) -> Writing:
             """Begin the greedy draft, or the sample of a number; `beside` others that are open."""
-            own = cache
-            if beside:
-                own = self._model.new_cache(cache.capacity)
-                own.copy(cache, len(context))
-                own.horizon = cache.horizon
-            own.length = len(context)
+            cache.length = len(context)
+            own = self._model.copied(cache) if beside else cache
             if number is not None:
                 # Not drafted: that would shift which random number meets which token.
                 pick = sampler(_TEMPERATURE, number)

@@ -27,6 +27,21 @@ class Footprint:
     bytes: dict[Precision, int]
 
 
+def bytes_a_layer(config: ModelConfig, precision: Precision) -> float:
+    """Return what a layer's matrices take; of a layer with experts, if the model has any."""
+    c = config
+    attention = c.width * c.head_dim * (2 * c.num_heads + 2 * c.num_kv_heads)
+    mlp = 3 * c.width * c.mlp_width
+    if c.experts:
+        mlp = 3 * c.width * (c.experts.count * c.experts.width + c.experts.shared_width)
+    return (attention + mlp) * _BYTES[precision][0]
+
+
+def bytes_of_ends(config: ModelConfig, precision: Precision) -> float:
+    """Return what embedding and output take."""
+    return config.vocab_size * config.width * sum(_BYTES[precision][1:])
+
+
 def footprint(shape: Shape, config: ModelConfig) -> Footprint:
     """Count a model's weights; a matrix that is embedding and output at once counts once."""
     layers = experts = head = embedding = 0

@@ -18,16 +18,20 @@ def group_of(rows: int, inputs: int) -> int | None:
     return next((g for g in _GROUPS if inputs % g == 0 and rows % _MULTIPLE == 0), None)
 
 
-def _quantised(weight: Tensor, group: int) -> tuple[Tensor, Tensor]:
-    """Return (O, I) as numbers from 0 to 15, and scale and offset of each group (O, I / group, 2).
+def grouped(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return 4-bit values of (O, I), and each group's scale and lowest: value * scale + lowest.
 
-    The kernel multiplies a number less 8.
+    Shapes (O, I / group, group), uint8, and twice (O, I / group, 1).
     """
-    grouped = weight.unflatten(1, (-1, group))
-    low, high = grouped.aminmax(dim=-1, keepdim=True)
-    scale = ((high - low) / 15).clamp_min(_TINY)
-    values = ((grouped - low) / scale).round().clamp(0, 15).to(torch.uint8)
-    return values.flatten(1), torch.cat([scale, low + 8 * scale], -1)
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for rows in weight.split(_ROWS):
+        numbers = rows.float().unflatten(1, (-1, group))
+        low, high = numbers.aminmax(dim=-1, keepdim=True)
+        scale = ((high - low) / 15).clamp_min(_TINY)
+        values = ((numbers - low) / scale).round().clamp(0, 15).to(torch.uint8)
+        parts.append((values, scale, low))
+    values, scale, low = map(torch.cat, zip(*parts, strict=True))
+    return values, scale, low
 
 
 class Int4Linear:
@@ -37,10 +41,12 @@ class Int4Linear:
     """
 
     def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
-        parts = [_quantised(rows.float(), group) for rows in weight.split(_ROWS)]
-        values, offsets = (torch.cat(part) for part in zip(*parts, strict=True))
+        values, scale, low = grouped(weight, group)
+        offsets = torch.cat([scale, low + 8 * scale], -1)  # the kernel multiplies value - 8
         self._group, self._offsets = group, offsets.transpose(0, 1).bfloat16().contiguous()
-        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(values.int(), 1)
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
+            values.flatten(1).int(), 1
+        )
         self.bias = bias
         self.update: LowRank | None = None
 

@@ -146,13 +146,14 @@ class DiffusionGemma(Transformer):
         the one that ends where it begins, and all of itself.
         """
         known = int(positions[0, 0])
-        place = torch.arange(known + x.shape[1], device=x.device)
-        end = known if adapted else positions[0][:, None].to(x.device)
+        place = torch.arange(known + x.shape[1])
+        end = known if adapted else positions[0][:, None]
         near = (place > end - self._windowed.window).expand(x.shape[1], -1)  # (T, N)
         if mask is not None:
-            mask = mask[0]
-            near = near & mask
-        angles = positions[0][:, None, None].to(x.device) * self._wide_turns  # (T, 1, head_dim / 2)
+            near = near & mask[0]
+            mask = mask[0].to(self.device)
+        near, positions = near.to(self.device), positions.to(self.device)
+        angles = positions[0][:, None, None] * self._wide_turns  # (T, 1, head_dim / 2)
         wide = angles.cos().to(x.dtype), angles.sin().to(x.dtype), mask
         narrow = self._cos[positions], self._sin[positions], near
         for i, (layer, past) in enumerate(zip(self.layers, pasts, strict=True)):

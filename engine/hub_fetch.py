@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import cache_dir
 from engine.errors import CheckpointError, FetchError
 from engine.fetch import (
     NO_SPACE,
@@ -23,6 +22,7 @@ from engine.fetch import (
     sha256_of,
     watching,
 )
+from engine.folders import cache_dir
 from engine.hub import SOURCE, HubId, folder_of, parent_of
 from engine.recognition import family_of
 

@@ -48,7 +48,8 @@ class BlockDenoiser:
         fixed: Tensor,
         before: Tensor,
     ) -> None:
-        self._model, self._family, self._mask, self._barred = model, family, mask, barred
+        self._model, self._family, self._mask = model, family, mask
+        self._barred = barred.to(model.device)
         self._cache, self._fixed, self._before = cache, fixed, before
 
     def __call__(self, canvas: Canvas) -> Tensor:
@@ -162,12 +163,13 @@ class BlockFiller:
         """Put the prompt's whole blocks into the cache; return the last hidden state (1, D)."""
         size = self._family.block
         whole = len(prompt) // size * size
-        before = torch.zeros(1, self._model.config.width, dtype=self._model.dtype)
+        model = self._model
+        before = torch.zeros(1, model.config.width, dtype=model.dtype, device=model.device)
         step = _CHUNK // size * size
         for start in range(0, whole, step):
             control.check()
             chunk = torch.tensor(prompt[start : min(start + step, whole)])
-            before = self._model.in_blocks(chunk, cache, size)[-1:]
+            before = model.in_blocks(chunk, cache, size)[-1:]
             cache.keep(len(chunk))
             control.forward_calls += 1
         return before

@@ -65,7 +65,7 @@ class InPlaceDenoiser:
         self._model, self._mask, self._shift, self._refresh = model, mask, shift, refresh
         self._around = torch.tensor([*chain(*around)], dtype=torch.long)
         self._sizes = [len(run) for run in around]
-        self._barred = barred  # (V,) bool
+        self._barred = barred.to(model.device)  # (V,) bool
         self._layout: _Layout | None = None
         self._cache: TextCache | None = None
         self._seen: list[Tensor] = []  # of each hole, what it showed when all was computed last
@@ -86,7 +86,7 @@ class InPlaceDenoiser:
         self._passes += 1
         self.tokens_run += len(places)
         hidden = self._model.among(ids[places], places, self._cache.at(places))
-        rows = torch.searchsorted(places, layout.holes - self._shift)
+        rows = torch.searchsorted(places, layout.holes - self._shift).to(hidden.device)
         return self._model.logits(hidden[rows]).masked_fill(self._barred, -torch.inf)
 
     def _lay_out(self, lengths: tuple[int, ...]) -> _Layout:

@@ -13,7 +13,8 @@ from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
 from grammars.symbols import defines
-from grammars.validation import Verdict, validate
+from grammars.validation import validate
+from grammars.verdict import Verdict
 
 NOTHING = Verdict(ok=False, reasons=("the model proposes nothing here",))
 UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))

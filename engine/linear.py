@@ -73,7 +73,10 @@ class Int8Weight:
     @classmethod
     def of(cls, weight: Tensor) -> Int8Weight:
         """Quantise (O, I) of any float type, symmetric, a scale a row."""
-        made = cls(torch.empty(weight.shape, dtype=torch.int8), torch.empty(len(weight)))
+        made = cls(
+            torch.empty(weight.shape, dtype=torch.int8, device=weight.device),
+            torch.empty(len(weight), device=weight.device),
+        )
         columns = (column.split(_ROWS) for column in (weight, made.values, made.scale))
         for rows, values, scale in zip(*columns, strict=True):
             torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
@@ -110,9 +113,9 @@ class SplitLinear:
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (T, I) to (T, O), outputs side by side, with the update if `adapted`."""
-        y = torch.cat([F.linear(x, weight) for weight in self.weights], -1)
+        y = torch.cat([F.linear(x, weight.to(x.device)) for weight in self.weights], -1)
         if self.bias is not None:
-            y = y + self.bias
+            y = y + self.bias.to(x.device)
         return y + self.update(x) if adapted and self.update else y
 
 

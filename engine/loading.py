@@ -5,25 +5,32 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from engine.adapter import load_adapter
-from engine.catalogue import LocalModel, cache_dir, chosen_precision, resolve_local
+from engine.catalogue import LocalModel, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
-from engine.config import Decoding, Precision
+from engine.config import Decoding, ModelConfig, Precision
 from engine.edit import Editor
 from engine.errors import CheckpointError, ConfigError
 from engine.family import Family, Layout
 from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
+from engine.folders import cache_dir
 from engine.gemma import DiffusionGemma
 from engine.model import Transformer
+from engine.offloading import OffloadedWeights, layers_within, room_on
+from engine.placement import CPU, ready_device
 from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
+from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
 from engine.tokenizer import Tokenizer
-from engine.weights import PackedWeights, Weights, pack, weights_of
+from engine.weights import PackedWeights, Weights, host_weights, pack, weights_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +46,8 @@ def load_editor(
 ) -> Editor:
     """Load a model (the default one for None) that is on this machine.
 
-    `precision` None is what `DIFFILL_PRECISION` says, or int8.
+    It is put on the device that `DIFFILL_DEVICE` names. `precision` None is what
+    `DIFFILL_PRECISION` says, or else int8 on the CPU and bfloat16 elsewhere.
 
     Raises:
         EngineError: with the reason and the remedy.
@@ -105,18 +113,19 @@ def load_model(
     Raises:
         EngineError: with the reason and the remedy.
     """
+    device = ready_device()
     precision = precision or chosen_precision()
     report(f"reading {local.path.name}", 0.0)
     if local.path.is_dir():
         folder = CheckpointFolder(local.path, family_of(local.path))
         tokenizer = Tokenizer(folder.vocabulary())
-        weights = weights_of(folder.config, folder, precision)
-    elif precision is Precision.INT8:
+        weights = _placed(folder.config, folder, precision, device)
+    elif precision is Precision.INT8 and device == CPU:
         weights = packed = _packed(local, report)
         tokenizer = Tokenizer(packed.vocabulary)
     else:
         checkpoint = Checkpoint(local.path)
-        weights = weights_of(checkpoint.config, checkpoint.tensors(), precision)
+        weights = _placed(checkpoint.config, checkpoint.tensors(), precision, device)
         tokenizer = Tokenizer(checkpoint.vocabulary())
     report("packing weights", 0.8)
     transformer = network_of(weights)
@@ -129,7 +138,26 @@ def load_model(
 
 def network_of(weights: Weights) -> Transformer:
     """Build the network that a configuration asks for."""
-    return DiffusionGemma(weights) if weights.config.windowed else Transformer(weights)
+    if weights.config.windowed:
+        return DiffusionGemma(weights)
+    on_cuda = weights.vector("norm.weight").device.type == "cuda"
+    if on_cuda and not isinstance(weights, OffloadedWeights):  # no graph waits for the host
+        return RecordedTransformer(weights)
+    return Transformer(weights)
+
+
+def _placed(
+    config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision, device: torch.device
+) -> Weights:
+    """Return weights on a device, some of them off it if they are too many."""
+    weights = weights_of(config, tensors, precision, device)
+    if device == CPU:
+        return weights
+    count = layers_within(room_on(device), config, precision)
+    if count == config.num_layers:
+        return weights
+    log.warning("%d of %d layers have room on %s", count, config.num_layers, device)
+    return OffloadedWeights(weights, host_weights(config, tensors, precision), count)
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

@@ -1,5 +1,7 @@
 """A pre-norm transformer (Qwen2, Llama and kin) with an explicit cache and a switchable adapter.
 
+Token ids and places are the host's, and what comes out stays on the model's device.
+
 B sequences, T tokens of a pass, N earlier and new tokens, D width, H heads, G key/value heads, V
 vocabulary. Decoding runs one sequence, training many. Several canvases go side by side in one
 pass, kept apart by the mask.
@@ -108,11 +110,22 @@ class Transformer:
 
     def new_cache(self, capacity: int) -> Cache:
         """Make room for one sequence."""
-        return Cache(self.config, capacity, self.dtype, self.device)
+        return Cache.new(self.config, capacity, self.dtype, self.device)
+
+    def opened(self, cache: Cache) -> Cache:
+        """Return a cache to write behind, which holds what this one does: here, itself."""
+        return cache
+
+    def copied(self, cache: Cache) -> Cache:
+        """Return another cache to write behind, which holds what this one does."""
+        own = self.new_cache(cache.capacity)
+        own.copy(cache, cache.length)
+        own.horizon = cache.horizon
+        return own
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""
-        x = self._embedding(ids)
+        x = self._embedding(ids.to(self.device))
         return x if self.config.embedding_scale == 1.0 else x * self.config.embedding_scale
 
     @torch.inference_mode()
@@ -121,9 +134,9 @@ class Transformer:
         num_tokens, known = len(ids), cache.length
         mask = None
         if num_tokens > 1:  # a single token sees everything
-            place = torch.arange(known + num_tokens, device=self.device)
+            place = torch.arange(known + num_tokens)
             mask = place[None] <= place[known:, None]
-        x = self.embed(torch.tensor(ids, device=self.device))
+        x = self.embed(torch.tensor(ids))
         return self._behind(cache, x, place_of(known, num_tokens), mask, adapted)
 
     @torch.inference_mode()
@@ -149,10 +162,8 @@ class Transformer:
         for i in range(len(self.layers)):
             own = [cache.one_by_one(i) for _, cache in runs]
             pasts.append(own[0] if len(own) == 1 else SideBySide(own, counts, horizons))
-        ids = torch.tensor([token for run, _ in runs for token in run], device=self.device)
-        x = self.embed(ids)[:, None]
-        mask = mask[:, None].to(self.device)
-        return list(self.run(x, places, mask, pasts, adapted)[:, 0].split(counts))
+        x = self.embed(torch.tensor([token for run, _ in runs for token in run]))[:, None]
+        return list(self.run(x, places, mask[:, None], pasts, adapted)[:, 0].split(counts))
 
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:
@@ -174,7 +185,7 @@ class Transformer:
         Each sees all blocks so far and all of its own, of `size` tokens from the first position.
         """
         known = cache.length
-        block = torch.arange(known + len(ids), device=self.device) // size
+        block = torch.arange(known + len(ids)) // size
         mask = block[None] <= block[known:, None]
         return self._behind(cache, self.embed(ids), place_of(known, len(ids)), mask, adapted=False)
 
@@ -190,6 +201,7 @@ class Transformer:
 
     def turned(self, keys: Tensor, by: Tensor) -> Tensor:
         """Move keys (B, G, T, head_dim) on by (T,) positions: rotary ones turn by an angle."""
+        by = by.to(self.device)
         cos, sin = self._cos[by.abs()], self._sin[by.abs()] * by.sign()[:, None, None]
         return rotate(keys.transpose(1, 2), cos, sin).transpose(1, 2)
 
@@ -210,10 +222,12 @@ class Transformer:
 
         `mask` (B or 1, T, N) tells what each token sees, None: everything. Gradients flow.
         """
+        positions = positions.to(self.device)
         if mask is not None:  # repeated as the queries of one key head are, see Layer
             mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
             # As what is added to the scores: made once here, not in every layer.
             mask = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)
+            mask = mask.to(self.device)
         if self._places is not None:
             x = x + self._places[positions]
         cos, sin = self._cos[positions], self._sin[positions]

@@ -6,11 +6,10 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
-from engine.catalogue import LocalModel, chosen_precision, resolve_local
+from engine import __version__
+from engine.catalogue import LocalModel, chosen_device, chosen_precision, resolve_local
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
 from engine.remotes import PREFIX, remote_of
@@ -61,15 +60,6 @@ def runtime_dir() -> Path:
     return platformdirs.user_runtime_path("diffill", appauthor=False)
 
 
-@cache
-def package_version() -> str:
-    """Return the version that is installed."""
-    try:
-        return metadata.version("diffill")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
 def identity_of(local: LocalModel) -> Identity:
     """Return what an engine on a model says of itself.
 
@@ -78,7 +68,7 @@ def identity_of(local: LocalModel) -> Identity:
     facts = local.path.stat()
     own = f"{local.path}:{facts.st_size}:{facts.st_mtime_ns}"
     digest = local.entry.sha256 or hashlib.sha256(own.encode()).hexdigest()
-    return Identity(package_version(), local.entry.name, digest)
+    return Identity(__version__, local.entry.name, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +88,13 @@ def residence_of(model: str | None) -> Residence:
     """
     if remote := remote_of(model):
         name = f"remote-{remote.name}"
-        argument, identity = PREFIX + remote.name, Identity(package_version(), name, remote.digest)
+        argument, identity = PREFIX + remote.name, Identity(__version__, name, remote.digest)
     else:
         local = resolve_local(model)
         argument, identity = str(local.path), identity_of(local)
     parts = (
         *(identity.protocol, identity.version, identity.hash, argument),
-        *(chosen_precision(), Path(__file__).parent),
+        *(chosen_device(), chosen_precision(), Path(__file__).parent),
     )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])

@@ -66,7 +66,7 @@ class PrefixCache:
             with self._lock:
                 self._keep(_Kept(wanted[: cache.length], cache, get_ident()))
         cache.horizon = self._roomy(capacity)  # whatever room an earlier request left it
-        return cache
+        return self._model.opened(cache)
 
     def _begun(self, wanted: list[int], capacity: int) -> Cache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""

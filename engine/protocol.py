@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from engine.errors import ConfigError
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 PROTOCOL_VERSION = 3
 MAX_TEXT_CHARS = 1 << 20

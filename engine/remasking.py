@@ -50,8 +50,8 @@ def revocable(logits: Tensor, canvas: Canvas, threshold: float, max_revisions: i
     its shadow masks. The end of a hole stays; at most `max_revisions` changes a position.
     """
     committed = ~canvas.masked & (canvas.ids != canvas.void)
-    own = logits.gather(1, canvas.ids[:, None])[:, 0] - logits.logsumexp(-1)
-    return committed & (own.exp() < threshold) & (canvas.revisions < max_revisions)
+    own = logits.gather(1, canvas.ids.to(logits.device)[:, None])[:, 0] - logits.logsumexp(-1)
+    return committed & (own.cpu().exp() < threshold) & (canvas.revisions < max_revisions)
 
 
 def revisable(

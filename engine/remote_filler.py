@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from engine import __version__
 from engine.control import Control
 from engine.errors import Busy, ConfigError, EngineError, EngineUnavailable
-from engine.place import package_version
 from engine.remotes import Kind, Remote
 from engine.stopping import HoleShape, whole_lines
 from engine.tries import Ask, Draft
@@ -90,7 +90,7 @@ class _Connection:
         self._runner = asyncio.Runner()
         self._client = httpx2.AsyncClient(
             timeout=remote.timeout_s,
-            headers={"user-agent": f"diffill/{package_version()}"},
+            headers={"user-agent": f"diffill/{__version__}"},
             trust_env=not remote.is_here,  # a proxy is for what is elsewhere
         )
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.catalogue import config_dir
 from engine.errors import ConfigError
+from engine.folders import config_dir
 from engine.secret import read_secret
 
 PREFIX = "remote:"

@@ -55,7 +55,7 @@ def renoise(
         span = config.first_temperature - config.last_temperature
         temperature = config.last_temperature + span * left / config.steps
         logits = denoiser(ids, before) / temperature
-        drawn = logits.softmax(-1).multinomial(1, generator=generator)[:, 0]
+        drawn = logits.softmax(-1).cpu().multinomial(1, generator=generator)[:, 0]
         guess, sureness = confidence(logits)
         certainty = rank(logits, sureness, Scoring.ENTROPY)  # (L,): less their entropies
         count = tokens_in_entropy(-certainty, blank.masked, config.entropy_bound)

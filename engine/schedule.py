@@ -47,7 +47,7 @@ def tokens_sure(config: DenoiseConfig, logits: Tensor, sureness: Tensor, masked:
     """Return how many of the masked positions the model's answer (L, V) is sure enough of."""
     if config.finish_gap is not None and bool(masked.any()):
         # Prophet, arXiv:2508.19982: the answer has settled before its probabilities say so.
-        first, second = logits[masked].topk(2, -1).values.unbind(-1)
+        first, second = logits[masked.to(logits.device)].topk(2, -1).values.unbind(-1)
         if float((first - second).min()) >= config.finish_gap:
             return int(masked.sum())
     match config.pacing:

@@ -1,4 +1,7 @@
-"""How sure the model is of its guess at each position."""
+"""How sure the model is of its guess at each position.
+
+Logits stay on the model's device; what is found in them goes to the host, in one read a step.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,15 @@ from engine.config import Scoring
 def confidence(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likeliest token (L,) and its probability (L,) from logits (L, V)."""
     best, guess = logits.max(-1)
-    return guess, (best - logits.logsumexp(-1)).exp()
+    return on_host(guess, (best - logits.logsumexp(-1)).exp())
+
+
+def on_host(ids: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring token ids (T,) and numbers (T,) of them to the host together: each read is a wait."""
+    if numbers.is_cpu:
+        return ids, numbers
+    both = torch.stack([ids.float(), numbers]).cpu()  # exact: no vocabulary has 2^24 tokens
+    return both[0].long(), both[1]
 
 
 class Credit:
@@ -29,7 +40,7 @@ class Credit:
 
     def added_to(self, logits: Tensor) -> Tensor:
         """Take in a step's logits (L, V); return them with what they have to their credit."""
-        guess, sureness = confidence(logits)
+        guess, sureness = (found.to(logits.device) for found in confidence(logits))
         amount = sureness[:, None] ** self._POWER
         if self._tokens is None or self._amounts is None or len(self._tokens) != len(guess):
             self._tokens, self._amounts = guess[:, None], amount
@@ -52,7 +63,7 @@ def rank(logits: Tensor, sureness: Tensor, scoring: Scoring) -> Tensor:
             return sureness
         case Scoring.MARGIN:
             first, second = logits.softmax(-1).topk(2, -1).values.unbind(-1)
-            return first - second
+            return (first - second).cpu()
         case Scoring.ENTROPY:  # negative; a barred token, of logit -inf, weighs nothing
             logprobs = logits.log_softmax(-1)
-            return (logprobs.exp() * logprobs.clamp_min(-1e9)).sum(-1)
+            return (logprobs.exp() * logprobs.clamp_min(-1e9)).sum(-1).cpu()

@@ -7,8 +7,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from engine.catalogue import config_dir
 from engine.errors import ConfigError
+from engine.folders import config_dir
 
 TOKEN_VARIABLE = "DIFFILL_TOKEN"
 _MAX_BYTES = 4096

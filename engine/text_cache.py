@@ -23,6 +23,7 @@ class TextCache:
 
     def at(self, places: Tensor) -> list[Past]:
         """Return each layer's part, for a pass over the tokens at `places` (T,)."""
+        places = places.to(self._model.device)
         return [_Places(layer, places) for layer in self._store]
 
     def move(self, source: Tensor) -> None:
@@ -30,8 +31,9 @@ class TextCache:
 
         For layer inputs that stay as they are this is exact, because rotary positions are relative.
         """
-        by = torch.arange(len(source), device=source.device) - source
-        keys, values = self._store[:, :, :, source].unbind(1)  # (layers, G, N, head_dim)
+        by = torch.arange(len(source)) - source
+        there = source.to(self._model.device)
+        keys, values = self._store[:, :, :, there].unbind(1)  # (layers, G, N, head_dim)
         self._store = torch.stack([self._model.turned(keys, by), values], 1)
 
 

@@ -48,7 +48,7 @@ class UniformFiller:
         self._contexts = contexts
         special = SpecialTokens(tokenizer, model.config)
         self.ends = [special.id(name) for name in family.ends]
-        self._barred = special.barred(None, *self.ends)
+        self._barred = special.barred(None, *self.ends).to(model.device)
 
     def tries(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield drafts of the hole without end, each from other noise: of seed, seed + 1 …

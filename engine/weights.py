@@ -23,7 +23,9 @@ from engine.config import ModelConfig, Precision
 from engine.errors import CheckpointError
 from engine.four_bit import Int4Linear, group_of
 from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear, SplitLinear
+from engine.placement import CPU, Placed
 from engine.tokenizer import Vocabulary
+from engine.unpacked import UnpackedInt4, UnpackedInt8
 
 FORMAT = 1  # of the packed folder; a change makes every folder stale
 PROJECTIONS = (
@@ -69,12 +71,15 @@ class FloatWeights:
     def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
         weight = torch.cat([self._tensors[f"{n}.weight"] for n in names]).to(self._dtype)
-        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
-        return FloatLinear(weight, torch.cat(biases) if biases else None)
+        return FloatLinear(weight, self._bias(names))
 
     def vector(self, name: str) -> Tensor:
         """Return what is kept as it is: the weight of a norm, a bias, a router."""
         return self._tensors[name].to(self._dtype)
+
+    def _bias(self, names: Sequence[str]) -> Tensor | None:
+        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
+        return torch.cat(biases) if biases else None
 
     def embedding(self) -> Embedding:
         """Return a look-up in the matrix itself: where it is mapped, the file is all its memory."""
@@ -87,10 +92,7 @@ class StoredWeights(FloatWeights):
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
-        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
-        return SplitLinear(
-            [self.vector(f"{n}.weight") for n in names], torch.cat(biases) if biases else None
-        )
+        return SplitLinear([self.vector(f"{n}.weight") for n in names], self._bias(names))
 
     def embedding(self) -> Embedding:
         """Return a look-up in the matrix itself."""
@@ -99,16 +101,23 @@ class StoredWeights(FloatWeights):
 
 
 class QuantizedWeights(FloatWeights):
-    """Parameters whose matrices become int8 as each layer is built; all else is float32."""
+    """Parameters whose matrices become int8 as each layer is built.
 
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
-        super().__init__(config, tensors, torch.float32)
+    All else is float32, by whose activations the kernels of a CPU are called; on another device it
+    is bfloat16, and matrices are unpacked there.
+    """
+
+    def __init__(
+        self, config: ModelConfig, tensors: Mapping[str, Tensor], *, on_cpu: bool = True
+    ) -> None:
+        super().__init__(config, tensors, torch.float32 if on_cpu else torch.bfloat16)
+        self._on_cpu = on_cpu
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return an int8 layer."""
         weight = Int8Weight.stacked([Int8Weight.of(self._tensors[f"{n}.weight"]) for n in names])
-        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
-        return Int8Linear(weight, torch.cat(biases) if biases else None)
+        kind = Int8Linear if self._on_cpu else UnpackedInt8
+        return kind(weight, self._bias(names))
 
 
 class FourBitWeights(QuantizedWeights):
@@ -120,21 +129,44 @@ class FourBitWeights(QuantizedWeights):
         group = group_of(sum(len(t) for t in tensors), tensors[0].shape[1])
         if group is None or "lm_head" in names:
             return super().linear(names)
-        biases = [self.vector(b) for n in names if (b := f"{n}.bias") in self._tensors]
-        return Int4Linear(torch.cat(tensors), group, torch.cat(biases) if biases else None)
+        kind = Int4Linear if self._on_cpu else UnpackedInt4
+        return kind(torch.cat(tensors), group, self._bias(names))
 
 
-def weights_of(config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision) -> Weights:
+def weights_of(
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    precision: Precision,
+    device: torch.device = CPU,
+) -> Weights:
     """Return what a model is built from; nothing is read before a layer asks for it."""
+    on_cpu = device == CPU
+    tensors = tensors if on_cpu else Placed(tensors, device)
     match precision:
         case Precision.FLOAT32:
             return FloatWeights(config, tensors, torch.float32)
         case Precision.BFLOAT16:
+            kind = StoredWeights if on_cpu else FloatWeights
+            return kind(config, tensors, torch.bfloat16)
+        case Precision.INT8:
+            return QuantizedWeights(config, tensors, on_cpu=on_cpu)
+        case Precision.INT4:
+            return FourBitWeights(config, tensors, on_cpu=on_cpu)
+
+
+def host_weights(
+    config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision
+) -> Weights:
+    """Return what the layers are built from whose matrices stay on the host of a device."""
+    match precision:
+        case Precision.FLOAT32:
+            return StoredWeights(config, tensors, torch.float32)
+        case Precision.BFLOAT16:
             return StoredWeights(config, tensors, torch.bfloat16)
         case Precision.INT8:
-            return QuantizedWeights(config, tensors)
+            return QuantizedWeights(config, tensors, on_cpu=False)
         case Precision.INT4:
-            return FourBitWeights(config, tensors)
+            return FourBitWeights(config, tensors, on_cpu=False)
 
 
 class PackedWeights:

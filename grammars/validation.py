@@ -18,6 +18,7 @@ from grammars.python_source import new_fault
 from grammars.span import Replacement, Span, apply, landed, minimal
 from grammars.symbols import definitions_around, definitions_in, repeated_inside_itself
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
+from grammars.verdict import Verdict
 
 MAX_REASONS = 3
 
@@ -26,15 +27,6 @@ _LINE_BREAK = re.compile(r"[\r\n]")
 _VISIBLE_CONTROLS = "\t\n\r"
 # Blank or invisible, yet letters or marks to Unicode; and U+FFFD, which stands for broken bytes.
 _INVISIBLE = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufffd"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The judgement on an edit: ok or not, and why."""
-
-    ok: bool
-    reasons: tuple[str, ...] = ()
-    checked: bool = True  # False where no grammar knows the language
 
 
 def validate(text: str, replacements: Iterable[Replacement], language_id: str) -> Verdict:

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-import pathspec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 OUR_IGNORE_FILE = ".diffillignore"
 GITIGNORE = ".gitignore"
@@ -34,7 +36,7 @@ def is_secret(path: PurePath) -> bool:
 class IgnoreList:
     """The repository's own list, and the ignore files from its top down to a folder."""
 
-    lists: tuple[tuple[Path, pathspec.GitIgnoreSpec], ...]  # outermost first
+    lists: tuple[tuple[Path, GitIgnoreSpec], ...]  # outermost first
 
     def ignores(self, path: Path, *, is_folder: bool = False) -> bool:
         """Tell whether the lists name an absolute path; the innermost one that does decides."""
@@ -90,7 +92,7 @@ def _repository(top: Path) -> Path:
     return folder / shared.strip() if shared else folder
 
 
-def _spec(path: Path) -> pathspec.GitIgnoreSpec | None:
+def _spec(path: Path) -> GitIgnoreSpec | None:
     text = _text(path)
     return None if text is None else _parsed(text)
 
@@ -106,17 +108,23 @@ def _text(path: Path) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _parsed(source: str) -> pathspec.GitIgnoreSpec:
+def _parsed(source: str) -> GitIgnoreSpec:
+    lines = source.splitlines()
     try:
-        return pathspec.GitIgnoreSpec.from_lines(source.splitlines())
+        return _of_lines(lines)
     except ValueError:  # one line that is no pattern: git ignores it, and only it
-        good = [line for line in source.splitlines() if _is_pattern(line)]
-        return pathspec.GitIgnoreSpec.from_lines(good)
+        return _of_lines([line for line in lines if _is_pattern(line)])
 
 
 def _is_pattern(line: str) -> bool:
     try:
-        pathspec.GitIgnoreSpec.from_lines([line])
+        _of_lines([line])
     except ValueError:
         return False
     return True
+
+
+def _of_lines(lines: list[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import logging
 import os
@@ -34,6 +35,7 @@ def run(model: str | None) -> int:
         )
         return 2
 
+    gc.disable()  # it would look for garbage among thousands of new classes, again and again
     # Imported only now: a stranger's `engine` must not run before it is found out.
     from engine.client import open_engine
     from lsp_server.server import create_server
@@ -41,7 +43,10 @@ def run(model: str | None) -> int:
     def engine(chosen: str | None, on_status: OnStatus) -> EngineClient:
         return open_engine(chosen, on_status)
 
-    return serve(create_server(engine, model), stdout)
+    server = create_server(engine, model)
+    gc.freeze()  # these classes stay: a full collection need not hold up a key stroke for them
+    gc.enable()
+    return serve(server, stdout)
 
 
 def serve(server: Server, stdout: BinaryIO) -> int:

@@ -9,7 +9,16 @@ from grammars.selection import definition_around, select
 from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order
-from lsp_server.features.commands import FILL, FILL_ALL, REPAIR, REROLL, REWRITE
+from lsp_server.names import (
+    FILL,
+    FILL_ALL,
+    KIND,
+    REPAIR,
+    REPAIR_KIND,
+    REROLL,
+    REROLL_KIND,
+    REWRITE,
+)
 from lsp_server.places import (
     broken_at,
     every_hole,
@@ -24,9 +33,6 @@ from lsp_server.rewrites import MEND, REWRITES
 from lsp_server.session import Session
 from lsp_server.settings import Settings
 
-KIND = "refactor.rewrite.diffill"
-REROLL_KIND = f"{KIND}.reroll"
-REPAIR_KIND = "quickfix.diffill"
 KINDS = (KIND, REPAIR_KIND, REROLL_KIND, *(f"{KIND}.{rewrite.kind}" for rewrite in REWRITES))
 
 NO_DEFINITION = "select code, or put the cursor in a function or class"

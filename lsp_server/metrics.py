@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import Cancelled, EngineError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -192,6 +193,8 @@ def erase() -> bool:
 
 
 def _lock(target: Path) -> FileLock:
+    from filelock import FileLock
+
     return FileLock(target.with_name("metrics.lock"), timeout=_LOCK_TIMEOUT_S)
 
 

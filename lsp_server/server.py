@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib import import_module
 from threading import Event
 from typing import Any, BinaryIO
 
@@ -13,36 +12,35 @@ from lsprotocol import types as lsp
 from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
+from engine import __version__
 from lsp_server.dispatch import Dispatcher
-from lsp_server.features import (
-    code_actions,
-    code_lenses,
-    commands,
-    inline_completion,
-    synchronisation,
-)
+from lsp_server.names import COMMANDS, KIND, REPAIR_KIND
 from lsp_server.session import EngineFactory, Session
 from lsp_server.settings import Origin, Source
 
-Feature = Callable[[Session, Any], object]
-
-# Method, feature, and what the server says about it in its capabilities.
-FEATURES: tuple[tuple[str, Feature, object], ...] = (
-    (lsp.INITIALIZE, Session.initialize, None),
-    (lsp.INITIALIZED, Session.initialized, None),
-    (lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL, Session.cancel_progress, None),
-    (lsp.TEXT_DOCUMENT_DID_OPEN, synchronisation.did_open, None),
-    (lsp.TEXT_DOCUMENT_DID_CHANGE, synchronisation.did_change, None),
-    (lsp.TEXT_DOCUMENT_DID_CLOSE, synchronisation.did_close, None),
-    (lsp.TEXT_DOCUMENT_CODE_ACTION, code_actions.code_actions, code_actions.OPTIONS),
-    (lsp.CODE_ACTION_RESOLVE, code_actions.resolve, None),
-    (lsp.TEXT_DOCUMENT_CODE_LENS, code_lenses.code_lenses, code_lenses.OPTIONS),
+# Method, feature (as module and function of `lsp_server.features`), and what the server says about
+# it in its capabilities.
+FEATURES: tuple[tuple[str, str, object], ...] = (
+    (lsp.TEXT_DOCUMENT_DID_OPEN, "synchronisation.did_open", None),
+    (lsp.TEXT_DOCUMENT_DID_CHANGE, "synchronisation.did_change", None),
+    (lsp.TEXT_DOCUMENT_DID_CLOSE, "synchronisation.did_close", None),
+    (
+        lsp.TEXT_DOCUMENT_CODE_ACTION,
+        "code_actions.code_actions",
+        lsp.CodeActionOptions(code_action_kinds=[KIND, REPAIR_KIND], resolve_provider=True),
+    ),
+    (lsp.CODE_ACTION_RESOLVE, "code_actions.resolve", None),
+    (
+        lsp.TEXT_DOCUMENT_CODE_LENS,
+        "code_lenses.code_lenses",
+        lsp.CodeLensOptions(resolve_provider=False),
+    ),
     (
         lsp.TEXT_DOCUMENT_INLINE_COMPLETION,
-        inline_completion.inline_completion,
-        inline_completion.OPTIONS,
+        "inline_completion.inline_completion",
+        lsp.InlineCompletionOptions(),
     ),
-    (lsp.WORKSPACE_EXECUTE_COMMAND, commands.execute, None),
+    (lsp.WORKSPACE_EXECUTE_COMMAND, "commands.execute", None),
 )
 
 
@@ -50,7 +48,7 @@ class Server(LanguageServer):
     """A language server for one client."""
 
     def __init__(self, engine_factory: EngineFactory, options: Source) -> None:
-        super().__init__("diffill", _version(), protocol_cls=Dispatcher)
+        super().__init__("diffill", __version__, protocol_cls=Dispatcher)
         assert isinstance(self.protocol, Dispatcher)
         self.dispatcher = self.protocol
         self.session = Session(self, engine_factory, options)
@@ -83,15 +81,17 @@ def create_server(engine_factory: EngineFactory, model: str | None = None) -> Se
     def shutdown(*_params: object) -> None:  # pyright: ignore[reportUnusedFunction]
         server.dispatcher.cancel_all()
 
-    for method, feature, options in FEATURES:
-        server.feature(method, options)(partial(feature, session))
-    for name, command in commands.COMMANDS.items():
-        server.command(name)(partial(command, session))  # `execute` runs it; this announces it
+    server.feature(lsp.INITIALIZE)(partial(Session.initialize, session))
+    server.feature(lsp.INITIALIZED)(partial(Session.initialized, session))
+    server.feature(lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL)(partial(Session.cancel_progress, session))
+    for method, name, options in FEATURES:
+        server.feature(method, options)(partial(_feature, name, session))
+    for name in COMMANDS:
+        server.command(name)(partial(_feature, "commands.execute", session))  # so it is announced
     return server
 
 
-def _version() -> str:
-    try:
-        return version("diffill")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"
+def _feature(name: str, session: Session, params: Any) -> object:
+    """Call a feature, imported only now: `initialize` is answered sooner without any."""
+    module, _, function = name.partition(".")
+    return getattr(import_module(f"lsp_server.features.{module}"), function)(session, params)

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -24,7 +24,9 @@ from lsp_server.offers import Offers
 from lsp_server.progress import Progress
 from lsp_server.setting_sources import sources
 from lsp_server.settings import Origin, Source, debounce_of, resolve
-from lsp_server.surroundings import Chosen
+
+if TYPE_CHECKING:
+    from lsp_server.surroundings import Chosen
 
 T = TypeVar("T")
 

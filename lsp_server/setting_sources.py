@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import config_dir
+from engine.folders import config_dir
 from lsp_server.settings import SCHEMA, Origin, Source
 
 USER_FILE = "config.toml"

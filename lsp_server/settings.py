@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from engine.catalogue import catalogue
 from engine.protocol import Effort
 
 SCHEMA: Mapping[str, Mapping[str, Any]] = json.loads(
@@ -175,7 +174,7 @@ def _refused_to_projects(name: str, value: object) -> str | None:
     What the user has chosen for safety or privacy, a project may make stricter, not laxer.
     """
     match name, value:
-        case "model", str(model) if model not in catalogue().models:
+        case "model", str(model) if not _in_catalogue(model):
             return "not a model of `diffill model list`, and a project may name no other"
         case "confirm_edits", False:
             return "and a project may only turn it on"
@@ -183,6 +182,12 @@ def _refused_to_projects(name: str, value: object) -> str | None:
             return "and a project may only turn it off"
         case _:
             return None
+
+
+def _in_catalogue(model: str) -> bool:
+    from engine.catalogue import catalogue  # late: it knows all families, few projects name one
+
+    return model in catalogue().models
 
 
 def debounce_of(settings: Settings, client: str) -> int:

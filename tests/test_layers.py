@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
     *("families", "recognition", "hub", "hub_fetch", "footprint", "shape", "shapes", "config"),
-    "gemma_shape",
+    *("gemma_shape", "folders"),
     *("place", "shared", "transport", "remotes", "secret"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")
@@ -63,7 +63,10 @@ def test_the_engine_knows_no_protocol_of_editors(path):
 
 @pytest.mark.parametrize("path", of("lsp_server"), ids=name_of)
 def test_the_server_knows_the_engine_by_its_client_alone(path):
-    allowed = {"client", "protocol", "errors", "catalogue", "fetch", "family"}
+    allowed = {
+        *("__version__", "client", "protocol", "errors"),
+        *("catalogue", "fetch", "family", "folders"),
+    }
     modules = {name.split(".")[1] for name in imports(path) if name.startswith("engine.")}
     assert modules <= allowed
     assert not tops(path) & {*HEAVY, "editor_clients"}
@@ -75,7 +78,7 @@ def test_modules_for_clients_need_no_torch(name):
     for file in path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]:
         assert not tops(file) & HEAVY
         modules = {found.split(".")[1] for found in imports(file) if found.startswith("engine.")}
-        assert modules <= set(TORCH_FREE)
+        assert modules <= {*TORCH_FREE, "__version__"}
 
 
 @pytest.mark.parametrize("path", of("editor_clients/command_line"), ids=name_of)

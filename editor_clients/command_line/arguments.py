@@ -246,13 +246,10 @@ def _add_doctor(commands: Commands, model: argparse.ArgumentParser) -> None:
 
 
 class _Version(argparse.Action):
-    """Look the version up only when it is asked for."""
+    """Import the version only when it is asked for, after a look at whose `engine` it is."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib import metadata
+        from engine import __version__
 
-        try:
-            print(f"diffill {metadata.version('diffill')}")
-        except metadata.PackageNotFoundError:
-            print("diffill, not installed")
+        print(f"diffill {__version__}")
         parser.exit()

@@ -16,6 +16,7 @@ from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
 from engine.errors import EngineError
+from engine.folders import cache_dir
 from engine.protocol import EditRequest, Effort
 from engine.remotes import remote_of
 from grammars.languages import LANGUAGES
@@ -71,6 +72,7 @@ def _checks(
     )
     yield _grammars()
     yield _cache()
+    yield _device()
     here = _model(model, verify)
     yield here
     if quick:
@@ -94,11 +96,18 @@ def _grammars() -> Check:
 
 
 def _cache() -> Check:
-    folder = catalogue.cache_dir()
+    folder = cache_dir()
     near = next(p for p in (folder, *folder.parents) if p.exists())
     if not os.access(near, os.W_OK):
         return Check("cache", f"{folder} cannot be written; set DIFFILL_CACHE", False)
     return Check("cache", f"{folder}, {shutil.disk_usage(near).free / 1e9:.1f} GB free", True)
+
+
+def _device() -> Check:
+    try:
+        return Check("device", f"{catalogue.chosen_device()}, {catalogue.chosen_precision()}")
+    except EngineError as error:
+        return Check("device", str(error), False)
 
 
 def _model(model: str | None, verify: bool) -> Check:

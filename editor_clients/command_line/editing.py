@@ -16,7 +16,7 @@ from engine.errors import CheckpointError, ConfigError, EngineError, EngineUnava
 from engine.protocol import MAX_CANDIDATES, Candidate, EditRequest, EditResult
 from grammars.faults import is_mended
 from grammars.span import Replacement, Span, apply
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,13 @@ and the like: settings, as
 .B diffill config
 prints them.
 .TP
+.B DIFFILL_DEVICE, DIFFILL_DEVICE_GB, DIFFILL_PRECISION
+Where models run, as
+.B cuda
+(the default is
+.BR cpu ),
+how much of its memory they may take, and the numbers they are kept in.
+.TP
 .B NO_COLOR
 No colours, unless
 .B \\-\\-color

@@ -195,5 +195,5 @@ def _table(rows: list[tuple[str, ...]]) -> str:
     names = ("MODEL", "PARAMETERS", *(p.upper() for p in Precision), "LICENCE")
     return (
         table([names, *rows])
-        + "Memory is that of the weights, by DIFFILL_PRECISION; the default is int8.\n"
+        + "Memory is that of the weights, by DIFFILL_PRECISION; the default is int8 on a CPU.\n"
     )

@@ -9,6 +9,7 @@ from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
 from engine.catalogue import ModelEntry
+from engine.folders import cache_dir
 from engine.hub import fetched, folder_of, hub_id
 
 
@@ -18,7 +19,7 @@ def show_list(screen: Screen) -> Exit:
     for entry in catalogue.catalogue().models.values():
         here = "yes" if catalogue.find(entry.name) else "no"
         rows.append((entry.name, f"{entry.size / 1e6:.0f} MB", entry.licence, here))
-    for folder in fetched(catalogue.cache_dir()):
+    for folder in fetched(cache_dir()):
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         name = f"{folder.parent.name}/{folder.name}"
         rows.append((name, f"{size / 1e6:.0f} MB", "see its card", "yes"))
@@ -45,7 +46,7 @@ def remove(name: str | None, screen: Screen) -> Exit:
     from engine.hub_fetch import staging_of
 
     if name and (found := hub_id(name)):
-        path, staging = folder_of(found, catalogue.cache_dir()), staging_of(found)
+        path, staging = folder_of(found, cache_dir()), staging_of(found)
     else:
         entry = _entry(name)
         name, path, staging = entry.name, catalogue.cached_path(entry), staging_dir(entry)

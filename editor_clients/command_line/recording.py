@@ -18,9 +18,9 @@ from typing import Any
 from editor_clients.command_line import files
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import counted
+from engine import __version__
 from engine.catalogue import entry_of
 from engine.errors import ConfigError, EngineError
-from engine.place import package_version
 from engine.protocol import EditRequest, EditResult
 from grammars.lines import LineIndex
 
@@ -50,7 +50,7 @@ class Recorder:
 
     def __init__(self, name: str, model: str | None) -> None:
         self._path = files.output(name, _FIRST_BYTES)
-        self._about = {"schema": SCHEMA, "diffill": package_version(), "model": _name_of(model)}
+        self._about = {"schema": SCHEMA, "diffill": __version__, "model": _name_of(model)}
         self._has_begun = False
 
     def around(self, ask: Ask) -> Ask:

@@ -12,8 +12,8 @@ from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.recording import Ask, Recorded
 from editor_clients.command_line.screen import Screen, counted
+from engine import __version__
 from engine.errors import EngineError, EngineUnavailable
-from engine.place import package_version
 from grammars.span import apply
 
 
@@ -34,8 +34,8 @@ def run(
     """
     lines = recording.read(name, edit)
     _, first = lines[0]
-    if first.version != package_version():
-        screen.warn(f"recorded by Diffill {first.version}, replayed by {package_version()}")
+    if first.version != __version__:
+        screen.warn(f"recorded by Diffill {first.version}, replayed by {__version__}")
     open_engine = open_engine or engine_for(model or first.model, screen)
     meter, num_others = Meter(screen), 0
     with contextlib.ExitStack() as stack:

@@ -15,12 +15,12 @@ from typing import Any, TextIO
 
 from editor_clients.command_line import journal
 from editor_clients.command_line.files import UserFile
-from engine.place import package_version
+from engine import __version__
 from engine.protocol import EditRequest, EditResult
 
 MAX_KEPT = 50
 RESUME = "--resume"
-_CHOICES = ("DIFFILL_MODEL", "DIFFILL_PRECISION")
+_CHOICES = ("DIFFILL_MODEL", "DIFFILL_DEVICE", "DIFFILL_PRECISION")
 
 
 class Unfinished:
@@ -28,7 +28,7 @@ class Unfinished:
 
     def __init__(self, argv: Sequence[str] = (), *, resume: bool = False) -> None:
         words = [
-            package_version(),  # another one, or another model, may answer otherwise
+            __version__,  # another one, or another model, may answer otherwise
             *(os.environ.get(variable, "") for variable in _CHOICES),
             str(Path.cwd()),
             *(word for word in argv if word != RESUME),

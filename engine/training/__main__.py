@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from engine.catalogue import resolve_local
 from engine.checkpoint import Checkpoint
 from engine.errors import ConfigError, EngineError
 from engine.family import Family
 from engine.model import Layer, Transformer
+from engine.placement import Placed
 from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
 from engine.training.batches import BUCKETS
@@ -52,7 +52,7 @@ def _train(args: argparse.Namespace) -> int:
     if not isinstance(family, Family):
         raise ConfigError(f"{local.entry.name} denoises by itself: there is no adapter to train")
     checkpoint = Checkpoint(local.path)
-    tensors = _Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))
+    tensors = Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))
     model = Transformer(FloatWeights(checkpoint.config, tensors))
     tokenizer = Tokenizer(checkpoint.vocabulary())
     samplers = [
@@ -93,27 +93,6 @@ def _split(args: argparse.Namespace) -> None:
 
 def _join(args: argparse.Namespace) -> None:
     parts.join(args.folder, args.file.name, args.file, args.sha256)
-
-
-class _Placed(Mapping[str, Tensor]):
-    """A checkpoint's tensors on a device, in the dtype of training."""
-
-    def __init__(
-        self, tensors: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype
-    ) -> None:
-        self._tensors, self._device, self._dtype = tensors, device, dtype
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._tensors[name].to(self._device, self._dtype)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._tensors
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,13 +14,12 @@ from grammars.span import Span
 from lsp_server.documents import Snapshot
 from lsp_server.drafts import Order, draft
 from lsp_server.failures import InvalidParams, Stale
-from lsp_server.features.commands import CANNOT_APPLY, FILL, FILL_ALL, REROLL, REWRITE
-from lsp_server.menu import KIND, KINDS, REPAIR_KIND, Entry, entries, in_open_files, of_last_edit
+from lsp_server.features.commands import CANNOT_APPLY
+from lsp_server.menu import KINDS, Entry, entries, in_open_files, of_last_edit
+from lsp_server.names import FILL, FILL_ALL, REROLL, REWRITE
 from lsp_server.places import exactly, pointed_at
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
-
-OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND, REPAIR_KIND], resolve_provider=True)
 
 _FOREIGN = "the data of this action is not what the server gave out"
 

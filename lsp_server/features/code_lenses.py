@@ -9,13 +9,11 @@ from lsprotocol import types as lsp
 
 from grammars.holes import Hole
 from lsp_server.documents import Snapshot
-from lsp_server.features.commands import FILL, FILL_ALL
+from lsp_server.names import FILL, FILL_ALL
 from lsp_server.places import holes_of, offer_for_all
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
 from lsp_server.settings import Settings
-
-OPTIONS = lsp.CodeLensOptions(resolve_provider=False)
 
 
 def code_lenses(session: Session, params: lsp.CodeLensParams) -> Awaitable[list[lsp.CodeLens]]:

@@ -25,6 +25,16 @@ from lsp_server.documents import Snapshot
 from lsp_server.drafts import Draft, Order, draft
 from lsp_server.failures import InvalidParams, Refused
 from lsp_server.metrics import Kind
+from lsp_server.names import (
+    ACCEPTED,
+    CONTEXT,
+    FILL,
+    FILL_ALL,
+    FILL_OPEN,
+    REPAIR,
+    REROLL,
+    REWRITE,
+)
 from lsp_server.places import (
     HOLES,
     Places,
@@ -38,15 +48,6 @@ from lsp_server.refusals import refusal
 from lsp_server.rewrites import MEND
 from lsp_server.session import Session
 from lsp_server.surroundings import shown_path
-
-FILL = "diffill.fill"
-FILL_ALL = "diffill.fillAll"
-FILL_OPEN = "diffill.fillOpen"
-REWRITE = "diffill.rewrite"
-REPAIR = "diffill.repair"
-REROLL = "diffill.reroll"
-CONTEXT = "diffill.context"
-ACCEPTED = "diffill.accepted"
 
 Command = Callable[[Session, lsp.ExecuteCommandParams], Awaitable[object] | None]
 

@@ -21,12 +21,10 @@ from grammars.span import Replacement, Span, apply
 from lsp_server.context import context_of
 from lsp_server.documents import Snapshot
 from lsp_server.failures import Stale
-from lsp_server.features.commands import ACCEPTED
 from lsp_server.metrics import Event, Kind, counted
+from lsp_server.names import ACCEPTED
 from lsp_server.refusals import refusal
 from lsp_server.session import Session
-
-OPTIONS = lsp.InlineCompletionOptions()
 
 AUTOMATIC_DEADLINE_S = 8.0
 # All are decoded side by side: each more costs a fraction of the first.

@@ -33,7 +33,7 @@ from engine.place import Identity, Place
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats
 from engine.shared import Home, SharedEngine
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 from tests.benchmarks.samples import percentile
 
 IDENTITY = Identity("1", "pretended", "0")

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,15 @@ def test_model_list_path_remove(diffill):
     assert "was not here" in diffill("model", "remove").err
     unknown = diffill("model", "remove", "nope")
     assert (unknown.code, "there are: qwen2.5-coder-0.5b" in unknown.err) == (2, True)
+
+
+def test_doctor_tells_the_device_and_refuses_a_precision_that_is_none(diffill, monkeypatch):
+    monkeypatch.setenv("DIFFILL_DEVICE", "cuda:1")
+    assert re.search(r"^device +cuda:1, bfloat16$", diffill("doctor", "--quick").out, re.M)
+    monkeypatch.setenv("DIFFILL_PRECISION", "fp8")
+    done = diffill("doctor", "--quick")
+    assert done.code == 1
+    assert re.search(r"^device +FAIL +DIFFILL_PRECISION is 'fp8'", done.out, re.M)
 
 
 def test_doctor_verifies_the_hash(diffill, monkeypatch):

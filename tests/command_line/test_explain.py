@@ -20,7 +20,7 @@ from engine.protocol import (
     TokenState,
 )
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 CODE = "import os\n\n\ndef f(x):\n    work()\n"
 PAGE = """\

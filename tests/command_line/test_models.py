@@ -7,8 +7,8 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine import catalogue
 from engine.families import FAMILIES, NAMED
+from engine.folders import cache_dir
 from engine.footprint import footprint
 from engine.hub import SOURCE
 
@@ -136,7 +136,7 @@ def test_check_of_a_tokenizer_that_loses_text(diffill, folder):
 
 
 def test_check_hashes_what_came_from_the_hub(diffill, folder):
-    place = catalogue.cache_dir() / "hub" / "Dream-org" / "Dream-Coder@0123"
+    place = cache_dir() / "hub" / "Dream-org" / "Dream-Coder@0123"
     place.parent.mkdir(parents=True)
     folder.rename(place)
     files = {"config.json": {"size": 1, "sha256": "0" * 64}}

@@ -122,7 +122,7 @@ def test_a_draft_changes_the_calls_but_not_the_tokens(model, prompt, sequential)
 
 def test_int8_costs_little(model, model_file, tokenizer):
     load_editor(str(model_file), lambda message, fraction: None)  # packs the model, once
-    from engine.catalogue import cache_dir
+    from engine.folders import cache_dir
 
     packed = next((cache_dir() / "packed").glob("qwen2.5-coder-0.5b-*"))
     small = Transformer(PackedWeights(packed))

@@ -10,7 +10,7 @@ from engine.client import MAX_STARTS, EngineProcess, EngineStatus, engine_comman
 from engine.errors import ConfigError, EngineUnavailable
 from engine.protocol import EditRequest, EditStats, Frame, FrameToken, TokenState
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 DEADLINE_S = 30.0
 REQUEST = EditRequest(text="a = old\n", spans=(Span(4, 7),), language="python")

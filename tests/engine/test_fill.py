@@ -11,6 +11,7 @@ from engine.config import EFFORTS, Decoding
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
 from engine.fill import Filler
+from engine.model import Transformer
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort, TokenState
 from engine.stopping import HoleShape
@@ -25,6 +26,8 @@ class ScriptedModel:
     """Answers each pass with the next row of (token, probability); the last one again and again."""
 
     mask_vector = torch.zeros(1)
+    device = torch.device("cpu")
+    opened, copied = Transformer.opened, Transformer.copied
 
     def __init__(self, *passes, has_adapter=False):
         self.passes, self.has_adapter = list(passes), has_adapter
@@ -33,7 +36,7 @@ class ScriptedModel:
         self.lengths = []
 
     def new_cache(self, capacity):
-        return Cache(self.config, capacity, torch.float32, torch.device("cpu"))
+        return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
 
     def embed(self, ids):
         return ids[:, None].float()

@@ -8,6 +8,7 @@ import pytest
 
 from engine import catalogue
 from engine.errors import CheckpointError, FetchError
+from engine.folders import cache_dir
 from engine.hub import SOURCE, HubId, folder_of, hub_id, source_of
 from engine.hub_fetch import fetch_folder
 
@@ -150,7 +151,7 @@ def test_a_certain_revision(hub):
     assert older.name.endswith(OLDER[:12])
     assert catalogue.find(f"{ID}@{OLDER[:8]}") == older
     assert catalogue.find(ID) == newest
-    assert folder_of(hub_id(f"{ID}@main"), catalogue.cache_dir()) is None
+    assert folder_of(hub_id(f"{ID}@main"), cache_dir()) is None
 
 
 @pytest.mark.parametrize(

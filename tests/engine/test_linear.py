@@ -1,8 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from engine.four_bit import grouped
 from engine.linear import FloatLinear, Int8Linear, Int8Weight, LowRank
+from engine.unpacked import UnpackedInt4, UnpackedInt8
 
 
 @pytest.fixture
@@ -24,6 +27,18 @@ def test_int8_is_close_to_float(random):
     x, weight, bias = random(16, 64), random(48, 64), random(48)
     got = Int8Linear(Int8Weight.of(weight), bias)(x)
     assert 0 < relative_error(got, FloatLinear(weight, bias)(x)) < 0.02
+
+
+def test_what_is_unpacked_is_what_was_packed(random):
+    x, weight, bias = random(16, 64), random(48, 64), random(48)
+    eight = Int8Weight.of(weight)
+    expected = F.linear(x, eight.values.float() * eight.scale[:, None], bias)
+    torch.testing.assert_close(UnpackedInt8(eight, bias)(x), expected, atol=1e-5, rtol=1e-5)
+    values, scale, low = grouped(weight, 32)
+    assert values.unique().tolist() == list(range(16))
+    expected = F.linear(x, (values * scale + low).flatten(1), bias)
+    torch.testing.assert_close(UnpackedInt4(weight, 32, bias)(x), expected)
+    assert 0.01 < relative_error(expected, F.linear(x, weight, bias)) < 0.1
 
 
 def test_an_outlier_hurts_its_own_token_only(random):

@@ -42,6 +42,7 @@ class Counting:
 
     def __init__(self, config=MODEL.config):
         self.encoded, self.config = [], config
+        self.opened = MODEL.opened
 
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)

@@ -21,7 +21,7 @@ from engine.protocol import (
     TokenState,
 )
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 TEXT = "a = 1\r\nb = '😀'\n"
 REQUEST = EditRequest(text=TEXT, spans=(Span(0, 5),))

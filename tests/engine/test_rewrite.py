@@ -19,7 +19,7 @@ from engine.rewrite import (
 )
 from engine.stopping import HoleShape
 from grammars.span import Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 
 @pytest.mark.parametrize(

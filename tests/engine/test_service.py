@@ -20,7 +20,7 @@ from engine.protocol import (
 )
 from engine.service import Service
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0

@@ -21,6 +21,7 @@ def test_the_language_server_loads_no_torch():
     heavy = "{'torch', 'numpy', 'tokenizers', 'transformers', 'safetensors'}"
     code = f"""
 import sys, lsp_server.main, lsp_server.server
+from lsp_server.features import code_actions, code_lenses, commands, inline_completion
 print(sorted({heavy} & sys.modules.keys()))
 """
     assert python(code).stdout == "[]\n"

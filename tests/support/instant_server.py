@@ -7,7 +7,7 @@ import sys
 
 from engine.protocol import Candidate, EditResult, EditStats
 from grammars.span import Replacement
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 from lsp_server.main import claim_stdout, serve
 from lsp_server.server import create_server
 

@@ -34,7 +34,7 @@ from engine.protocol import (
     TokenState,
 )
 from grammars.span import Replacement, Span
-from grammars.validation import Verdict
+from grammars.verdict import Verdict
 from lsp_server.main import claim_stdout, serve
 from lsp_server.server import create_server
 

@@ -4,6 +4,7 @@ import tiny
 import torch
 
 from engine.cache import Cache
+from engine.model import Transformer
 
 TOKENIZER = tiny.tokenizer()
 VOCABULARY = tiny.vocabulary()
@@ -20,6 +21,8 @@ class Typist:
 
     has_adapter = False
     mask_vector = None
+    device = torch.device("cpu")
+    opened, copied = Transformer.opened, Transformer.copied
 
     def __init__(self, answer):
         self._answer = answer
@@ -28,7 +31,7 @@ class Typist:
         self.questions = []
 
     def new_cache(self, capacity):
-        return Cache(self.config, capacity, torch.float32, torch.device("cpu"))
+        return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
 
     def encode(self, ids, cache, *, adapted=False):
         self._tokens[cache.length :] = ids

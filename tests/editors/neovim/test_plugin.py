@@ -25,7 +25,7 @@ def test_the_command_completes(editor):
 
     assert complete("Diffill fill") == ["fill", "fill_all", "fill_open"]
     assert len(complete("Diffill ")) == 13
-    assert complete("Diffill accept ") == ["all", "here", "line", "word"]
+    assert complete("Diffill accept ") == ["all", "file", "here", "line", "word"]
     assert complete("'<,'>Diffill! accept w") == ["word"]
     assert complete("Diffill fill ") == []
 
@@ -55,7 +55,7 @@ def test_no_key_is_mapped(editor):
           end
         end
         return found""")
-    assert len(maps) == 18
+    assert len(maps) == 20
     assert all(name.startswith("<Plug>(diffill-") for name in maps)
 
 

@@ -67,7 +67,7 @@ def test_each_file_shows_its_part_and_the_quickfix_list_all_places(proposed):
     assert texts(proposed) == TEXTS
     assert proposed.nvim.current.window.cursor == (3, 2)
     assert proposed.screen()[2:4] == [
-        "    pass   :Diffill accept or :Diffill reject in all 2 files, or each `here`",
+        "    pass   :Diffill accept or :Diffill reject in all 2 files, one `file` or each `here`",
         "    return 1",
     ]
     assert listed(proposed) == [["a.py", 3, "return 1"], ["b.py", 3, "return 2"]]
@@ -137,6 +137,39 @@ def test_a_place_is_accepted_alone_and_what_is_left_moves_with_its_text(proposed
     proposed.nvim.command("Diffill accept")
     assert proposed.nvim.current.buffer[2:] == ["def f():", "    return 2"]
     assert not quickfix_is_open(proposed)
+
+
+@pytest.mark.parametrize("what", ["accept", "reject"])
+def test_a_file_is_ended_alone_and_the_others_wait(editor, what):
+    twice = [text + HOLE.replace("f()", "g()") for text in TEXTS]
+    done = [text.replace("pass", f"return {n}") for n, text in enumerate(twice, 1)]
+    editor.open(twice[0], "a.py", server=SERVER)
+    editor.open(twice[1], "b.py", server=SERVER)
+    editor.nvim.command("Diffill fill_open")
+    editor.wait_proposal()
+    editor.nvim.command(f"Diffill {what} file")
+    kept = done[1] if what == "accept" else twice[1]
+    assert texts(editor) == [twice[0], kept]
+    assert listed(editor) == [["a.py", 3, "return 1"], ["a.py", 5, "return 1"]]
+    editor.nvim.command(f"Diffill {what} file")
+    assert editor.notices[-1] == f"Diffill: there is nothing to {what}"
+    if what == "accept":  # the file's places are one undo step
+        editor.nvim.command("undo")
+        assert texts(editor) == twice
+        editor.nvim.command("redo")
+    editor.nvim.command("buffer a.py")
+    editor.keys(":Diffill accept file<CR>")
+    editor.wait("vim.api.nvim_buf_get_lines(0, 2, 3, true)[1] == '    return 1'")
+    assert texts(editor) == [done[0], kept]
+    assert (listed(editor), quickfix_is_open(editor)) == ([], False)
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_accepted_alone(proposed):
+    proposed.nvim.current.buffer[2] = "    pass  # mine"
+    before = texts(proposed)
+    proposed.nvim.command("Diffill accept file")
+    assert texts(proposed) == before
+    assert "a.py was changed meanwhile: nothing was edited" in proposed.notices[-1]
 
 
 def test_a_file_without_holes_may_be_the_one_asked_from(opened):

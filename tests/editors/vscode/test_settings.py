@@ -1,9 +1,10 @@
 """The extension's settings are the server's, and its version is the package's."""
 
 import json
-import tomllib
 
 from raw_client import ROOT
+
+from engine import __version__
 
 EXTENSION = json.loads((ROOT / "editor_clients/vscode/package.json").read_text("utf-8"))
 SCHEMA = json.loads((ROOT / "lsp_server/settings.schema.json").read_text("utf-8"))
@@ -30,5 +31,4 @@ def test_a_workspace_that_is_not_trusted_has_no_say_in_what_may_harm():
 
 
 def test_the_version_is_that_of_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert EXTENSION["version"] == project["version"]
+    assert EXTENSION["version"] == __version__

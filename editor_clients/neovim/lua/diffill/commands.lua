@@ -21,7 +21,7 @@ end
 ---@field complete string[]? what may follow it
 ---@field free boolean? whether any text may follow it
 
-local AMOUNTS = { "all", "word", "line", "here" }
+local AMOUNTS = { "all", "word", "line", "here", "file" }
 
 ---@type table<string, diffill.Subcommand>
 local SUBCOMMANDS = {
@@ -55,7 +55,7 @@ local SUBCOMMANDS = {
     end,
   },
   reject = {
-    complete = { "here" },
+    complete = { "here", "file" },
     run = function(_, amount)
       if not diffill().reject(amount ~= "" and amount or nil) then
         tell("there is nothing to reject")
@@ -133,6 +133,8 @@ local function create_maps()
   map({ "n", "i" }, "reject", function() diffill().reject() end)
   map("n", "accept-here", function() diffill().accept("here") end)
   map("n", "reject-here", function() diffill().reject("here") end)
+  map("n", "accept-file", function() diffill().accept("file") end)
+  map("n", "reject-file", function() diffill().reject("file") end)
 end
 
 ---@param event { buf: integer, data: { client_id: integer } }

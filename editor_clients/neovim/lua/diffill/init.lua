@@ -56,19 +56,20 @@ function M.cancel()
 end
 
 ---Accepts the proposed edit, or ghost text.
----@param amount diffill.Amount|"here"|nil how much of ghost text, or only what is at the cursor of
----an edit of several places; all if left out
+---@param amount diffill.Amount|"here"|"file"|nil how much of ghost text, or only what is at the
+---cursor or in its file of an edit of several places; all if left out
 ---@return boolean accepted false if there was nothing to accept
 function M.accept(amount)
-  if amount == "here" then return session.accept(here(), true) end
+  if amount == "here" or amount == "file" then return session.accept(here(), amount) end
   return session.accept(here()) or M.ghost().accept(here(), amount or "all")
 end
 
 ---Rejects the proposed edit, or ghost text.
----@param amount "here"|nil only what is at the cursor of an edit of several places
+---@param amount "here"|"file"|nil only what is at the cursor, or in its file, of an edit of several
+---places
 ---@return boolean rejected false if there was nothing to reject
 function M.reject(amount)
-  if amount == "here" then return session.reject(here(), true) end
+  if amount then return session.reject(here(), amount) end
   return session.reject(here()) or M.ghost().reject(here())
 end
 

@@ -95,10 +95,9 @@ local function draw_proposal(session)
       each.list = list
     end
   end
-  local files = #all > 1 and (" in all %d files"):format(#all) or ""
+  local files = #all > 1 and (" in all %d files, one `file` or each `here`"):format(#all)
   for buf, today in pairs(places) do
-    local here = (#all > 1 or #today > 1) and ", or each `here`" or ""
-    preview.propose(buf, today, HINT .. files .. here)
+    preview.propose(buf, today, HINT .. (files or #today > 1 and ", or each `here`" or ""))
   end
 end
 
@@ -303,16 +302,17 @@ function M.diff(buf)
   return true
 end
 
----Ends what of a proposal is at the cursor.
+---Ends what of a proposal is at the cursor, or in its file.
 ---@param session diffill.Session of the current buffer
+---@param scope "here"|"file"
 ---@param act fun(buf: integer, ended: diffill.Edit[])
-local function finish_here(session, act)
+local function finish_some(session, scope, act)
   local today = edits.today(session.buf, session.anchored)
   if not today then return close_stale(session, session.buf) end
-  local chosen = edits.at(today, vim.api.nvim_win_get_cursor(0)[1] - 1)
+  local chosen = scope == "here" and edits.at(today, vim.api.nvim_win_get_cursor(0)[1] - 1)
   local ended, rest = {}, {} ---@type diffill.Edit[], diffill.Anchored[]
   for index, edit in ipairs(today) do
-    if chosen[index] then
+    if not chosen or chosen[index] then
       ended[#ended + 1] = edit
       edits.forget(session.buf, { session.anchored[index] })
     else
@@ -357,30 +357,33 @@ local function listed(buf)
 end
 
 ---@param buf integer
----@param here boolean?
+---@param scope "here"|"file"|nil
 ---@param act fun(buf: integer, ended: diffill.Edit[])
 ---@return boolean proposed whether there was something to end
-local function finish(buf, here, act)
-  local session = sessions[buf] or (not here and listed(buf)) or nil
+local function finish(buf, scope, act)
+  local session = sessions[buf] or (not scope and listed(buf)) or nil
   if not session or session.state ~= "proposed" then return false end
-  if here and #session.anchored == 0 then return false end
-  local finish_some = here and finish_here or finish_all
-  finish_some(session, act)
+  if scope and #session.anchored == 0 then return false end
+  if scope then
+    finish_some(session, scope, act)
+  else
+    finish_all(session, act)
+  end
   return true
 end
 
 ---Applies the proposal, in all of its buffers, unless lines it is about have changed.
 ---@param buf integer one of them, or the quickfix window's
----@param here boolean? only what of it is at the cursor, which is in the buffer
+---@param scope "here"|"file"|nil only what of it is at the cursor in the buffer, or in all of that
 ---@return boolean proposed whether there was one
-function M.accept(buf, here) return finish(buf, here, edits.apply) end
+function M.accept(buf, scope) return finish(buf, scope, edits.apply) end
 
----Takes the proposal, or what of it is at the cursor, off the screen.
+---Takes the proposal, or only a part of it, off the screen.
 ---@param buf integer one of its buffers, or the quickfix window's
----@param here boolean?
+---@param scope "here"|"file"|nil
 ---@return boolean proposed whether there was one
-function M.reject(buf, here)
-  return finish(buf, here, function() end)
+function M.reject(buf, scope)
+  return finish(buf, scope, function() end)
 end
 
 ---Ends the running edit of a buffer that is closed, or whose server is gone.
