@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, TypeVar, cast, get_args, get_origin, 
 
 from engine.config import Precision
 from engine.errors import CheckpointError, ConfigError
-from engine.families import NAMED
+from engine.families import NAMED, families_named
 from engine.family import Layout
 from engine.folders import cache_dir
 from engine.hub import folder_of, hub_id
@@ -158,6 +158,8 @@ def find(model: str | None) -> Path | None:
         return path
     if found := hub_id(name):
         return folder_of(found, cache_dir())
+    if families_named(name):
+        raise ConfigError(f"{name} is a family: `diffill model info {name}` tells its models")
     known = ", ".join(catalogue().models)
     raise ConfigError(
         f"{name} is neither a model's file or folder, nor a model of the hub (ORG/NAME), nor one "

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from engine.config import ModelConfig
 from engine.errors import CheckpointError
+from engine.shape import size_of
+from engine.shapes import LLAMA, QWEN2
 from engine.tokenizer import Vocabulary
 
 _LAYER_NAMES = {
@@ -29,8 +31,19 @@ _LAYER_NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-# Whether the converter reorders the rows of query and key.
-_ARCHITECTURES = {"qwen2": False, "dream": False, "llama": True, "llada": True}
+_OUTER_NAMES = {
+    "embed_tokens.weight": "token_embd.weight",
+    "norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+# The shape, and whether the converter reorders the rows of query and key.
+_ARCHITECTURES = {
+    "qwen2": (QWEN2, False),
+    "dream": (QWEN2, False),
+    "llama": (LLAMA, True),
+    "llada": (LLAMA, True),
+}
+_ROWS = 512  # dequantised at a time, which makes several copies of them
 _CONTROL, _UNUSED = 3, 5  # GGUF token types: special tokens, padding rows
 
 
@@ -44,7 +57,8 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._reader = gguf.GGUFReader(path)
+            # Copied where it is written to, which nothing does: torch wants to be able to.
+            self._reader = gguf.GGUFReader(path, "c")
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
         except Exception as error:  # the reader checks little: anything may come out of a bad file
@@ -59,8 +73,38 @@ class Checkpoint:
         self.config = self._config()
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Return the weights by their usual names, each dequantised to float32 when asked for."""
-        return _Tensors(self)
+        """Return the weights by their usual names, each read when asked for.
+
+        Raises:
+            CheckpointError: naming the tensor that is missing, of another size, or unknown.
+        """
+        shape, _ = _ARCHITECTURES[self.architecture]
+        names = {name: self._source(name) for name in shape.stored(self.config)}
+        for name, source in names.items():
+            if source not in self._tensors:
+                raise CheckpointError(f"{self.path}: tensor {source!r} is missing")
+            found, wanted = self._tensors[source].shape.tolist()[::-1], size_of(name, self.config)
+            if tuple(found) != wanted:
+                raise CheckpointError(
+                    f"{self.path}: tensor {source!r} has size {tuple(found)}, its fields ask for "
+                    f"{wanted}"
+                )
+        if unknown := set(self._tensors) - set(names.values()):
+            raise CheckpointError(
+                f"{self.path}: tensor {min(unknown)!r} and {len(unknown) - 1} more have no place "
+                "in this shape"
+            )
+        return _Tensors(self, names)
+
+    def _source(self, name: str) -> str:
+        """Return what the file calls one of our tensors."""
+        if name == "lm_head.weight" and "output.weight" not in self._tensors:
+            return "token_embd.weight"
+        if name in _OUTER_NAMES:
+            return _OUTER_NAMES[name]
+        _, layer, part = name.split(".", 2)
+        part, _, kind = part.rpartition(".")
+        return f"blk.{layer}.{_LAYER_NAMES[part]}.{kind}"
 
     def vocabulary(self) -> Vocabulary:
         """Return the tokenizer's data.
@@ -78,7 +122,7 @@ class Checkpoint:
         return Vocabulary(tokens[: len(tokens) - unused], merges, special)
 
     def tensor(self, name: str) -> Tensor:
-        """Return a tensor by its GGUF name, in float32.
+        """Return a tensor by its GGUF name: floats as they are mapped, else float32.
 
         Raises:
             CheckpointError: if the file lacks it or cuts it short.
@@ -87,18 +131,14 @@ class Checkpoint:
         if found is None:
             raise CheckpointError(f"{self.path}: tensor {name!r} is missing")
         try:
-            data = gguf.quants.dequantize(found.data, found.tensor_type)
+            tensor = _floats(found)
         except (ValueError, NotImplementedError) as error:
             raise CheckpointError(f"{self.path}: tensor {name!r}: {error}") from error
-        tensor = torch.from_numpy(np.array(data, dtype=np.float32))
-        if _ARCHITECTURES[self.architecture] and name.endswith(("attn_q.weight", "attn_k.weight")):
+        _, is_reordered = _ARCHITECTURES[self.architecture]
+        if is_reordered and name.endswith(("attn_q.weight", "attn_k.weight")):
             heads = self.config.num_heads if "attn_q" in name else self.config.num_kv_heads
             tensor = _unpermute(tensor, heads)
         return tensor
-
-    def has(self, name: str) -> bool:
-        """Tell whether the file holds a tensor of this GGUF name."""
-        return name in self._tensors
 
     def _field(self, name: str) -> Any:
         field = self._reader.fields.get(name)
@@ -150,23 +190,10 @@ class Checkpoint:
 class _Tensors(Mapping[str, Tensor]):
     """A checkpoint's tensors under the names models are published with."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
-        has_output = checkpoint.has("output.weight")
-        names = {
-            "norm.weight": "output_norm.weight",
-            "embed_tokens.weight": "token_embd.weight",
-            "lm_head.weight": "output.weight" if has_output else "token_embd.weight",
-        }
-        for layer in range(checkpoint.config.num_layers):
-            for part, gguf_part in _LAYER_NAMES.items():
-                for kind in ("weight", "bias"):
-                    names[f"layers.{layer}.{part}.{kind}"] = f"blk.{layer}.{gguf_part}.{kind}"
-        self._names = {name: source for name, source in names.items() if checkpoint.has(source)}
+    def __init__(self, checkpoint: Checkpoint, names: Mapping[str, str]) -> None:
+        self._checkpoint, self._names = checkpoint, names
 
     def __getitem__(self, name: str) -> Tensor:
-        if name not in self._names:
-            raise CheckpointError(f"{self._checkpoint.path}: tensor {name!r} is missing")
         return self._checkpoint.tensor(self._names[name])
 
     def __contains__(self, name: object) -> bool:
@@ -177,6 +204,21 @@ class _Tensors(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _floats(found: gguf.ReaderTensor) -> Tensor:
+    """Return numbers a tensor's own size: a view where there are floats in the file."""
+    match found.tensor_type:
+        case gguf.GGMLQuantizationType.F32 | gguf.GGMLQuantizationType.F16:
+            return torch.from_numpy(found.data)
+        case gguf.GGMLQuantizationType.BF16:
+            return torch.from_numpy(found.data.view(np.int16)).view(torch.bfloat16)
+        case kind:
+            tensor = torch.empty(found.shape.tolist()[::-1])
+            for start in range(0, len(tensor), _ROWS):
+                rows = gguf.quants.dequantize(found.data[start : start + _ROWS], kind)
+                tensor[start : start + _ROWS] = torch.from_numpy(rows)
+            return tensor
 
 
 def _unpermute(weight: Tensor, heads: int) -> Tensor:

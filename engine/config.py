@@ -57,8 +57,15 @@ class Experts:
     sigmoid: bool = False  # scores are sigmoids, not a softmax
     normalised: bool = False  # the chosen ones' shares add up to `scale`
     has_bias: bool = False
+    capacity: int = 0  # the experts of so many tokens in a row, if not 0; groups do not count then
+    block: int = 0  # that number of tokens
 
     def __post_init__(self) -> None:
+        if self.capacity and not (self.per_token <= self.capacity <= self.count and self.block):
+            raise ConfigError(
+                f"{self.capacity} experts for {self.block} tokens in a row, {self.per_token} a "
+                f"token, of {self.count}"
+            )
         if self.count % self.groups or self.top_groups > self.groups:
             raise ConfigError(
                 f"{self.count} experts in {self.groups} groups, {self.top_groups} of them at a time"

@@ -8,24 +8,30 @@ from torch import Tensor
 from engine.linear import LowRank
 
 _GROUPS = (64, 32)  # inputs that share a scale, the larger where it divides them
-_ROWS = 16  # what the kernel wants the outputs to be a multiple of
+_MULTIPLE = 16  # what the kernel wants the outputs to be
+_ROWS = 512  # quantised at a time, to keep few of them as floats
 _TINY = 1e-12
 
 
 def group_of(rows: int, inputs: int) -> int | None:
     """Return how many inputs share a scale; None for a matrix that the kernel does not take."""
-    return next((g for g in _GROUPS if inputs % g == 0 and rows % _ROWS == 0), None)
+    return next((g for g in _GROUPS if inputs % g == 0 and rows % _MULTIPLE == 0), None)
 
 
 def grouped(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return 4-bit values of (O, I), and each group's scale and lowest: value * scale + lowest.
 
-    Shapes (O, I / group, group) and twice (O, I / group, 1).
+    Shapes (O, I / group, group), uint8, and twice (O, I / group, 1).
     """
-    numbers = weight.float().view(len(weight), -1, group)
-    low, high = numbers.aminmax(dim=-1, keepdim=True)
-    scale = ((high - low) / 15).clamp_min(_TINY)
-    return ((numbers - low) / scale).round().clamp(0, 15), scale, low
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for rows in weight.split(_ROWS):
+        numbers = rows.float().unflatten(1, (-1, group))
+        low, high = numbers.aminmax(dim=-1, keepdim=True)
+        scale = ((high - low) / 15).clamp_min(_TINY)
+        values = ((numbers - low) / scale).round().clamp(0, 15).to(torch.uint8)
+        parts.append((values, scale, low))
+    values, scale, low = map(torch.cat, zip(*parts, strict=True))
+    return values, scale, low
 
 
 class Int4Linear:
@@ -39,7 +45,7 @@ class Int4Linear:
         offsets = torch.cat([scale, low + 8 * scale], -1)  # the kernel multiplies value - 8
         self._group, self._offsets = group, offsets.transpose(0, 1).bfloat16().contiguous()
         self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(
-            values.flatten(1).to(torch.int32), 1
+            values.flatten(1).int(), 1
         )
         self.bias = bias
         self.update: LowRank | None = None

@@ -19,6 +19,7 @@ from engine.config import DenoiseConfig, EffortConfig
 from engine.context import Context
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
+from engine.errors import ConfigError
 from engine.family import Blocks, Fim
 from engine.frames import show_step
 from engine.model import Transformer
@@ -66,10 +67,16 @@ class BlockFiller:
 
     Raises:
         CheckpointError: if the tokenizer lacks a token of the family.
-        ConfigError: if a token is not among the model's.
+        ConfigError: if a token is not among the model's, or a block is not whole for its experts.
     """
 
     def __init__(self, model: Transformer, tokenizer: Tokenizer, family: Blocks) -> None:
+        experts = model.config.experts
+        if experts and experts.capacity and family.block % experts.block:
+            raise ConfigError(
+                f"its experts are chosen for {experts.block} tokens at a time, which do not make "
+                f"up a block of {family.block}"
+            )
         self._model, self._tokenizer, self._family = model, tokenizer, family
         special = SpecialTokens(tokenizer, model.config)
         self.mask = special.id(family.mask)

@@ -30,10 +30,12 @@ def inspect(path: Path) -> list[tuple[str, str, bool]]:
         nonlocal model
         if path.is_dir():
             model = CheckpointFolder(path, family_of(path))
-            return f"{len(model):,} of them, each where its configuration says"
-        resolve_local(str(path))
-        model = Checkpoint(path)
-        return f"{len(model.tensors()):,} of them"
+            found = model
+        else:
+            resolve_local(str(path))
+            model = Checkpoint(path)
+            found = model.tensors()
+        return f"{len(found):,} of them, each where its configuration says"
 
     def tokenizer() -> str:
         assert model

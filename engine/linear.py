@@ -19,6 +19,7 @@ from torch import Tensor
 
 # Keeps a row of zeros from dividing by zero; far below any real activation.
 _TINY = 1e-12
+_ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
 
 
 @functools.cache
@@ -71,9 +72,16 @@ class Int8Weight:
 
     @classmethod
     def of(cls, weight: Tensor) -> Int8Weight:
-        """Quantise (O, I), symmetric, a scale a row."""
-        scale = weight.abs().amax(1).clamp_min(_TINY) / 127
-        return cls((weight / scale[:, None]).round().to(torch.int8), scale)
+        """Quantise (O, I) of any float type, symmetric, a scale a row."""
+        made = cls(
+            torch.empty(weight.shape, dtype=torch.int8, device=weight.device),
+            torch.empty(len(weight), device=weight.device),
+        )
+        columns = (column.split(_ROWS) for column in (weight, made.values, made.scale))
+        for rows, values, scale in zip(*columns, strict=True):
+            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
+            values.copy_((rows / scale[:, None]).round())
+        return made
 
     @classmethod
     def stacked(cls, weights: Sequence[Int8Weight]) -> Int8Weight:

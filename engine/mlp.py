@@ -98,7 +98,12 @@ class ExpertsMlp:
         logits = F.linear(x.float(), self._router.float())
         scores = logits.sigmoid() if c.sigmoid else logits.softmax(-1)  # (T, E)
         ranked = scores if self._bias is None else scores + self._bias
-        if c.groups > 1:  # only experts of the groups whose two best are the best
+        if c.capacity:  # only experts that some token of its block scores among the best
+            blocks = ranked.unflatten(0, (-1, c.block))
+            best = blocks.amax(1).topk(c.capacity, -1).indices  # (blocks, capacity)
+            barred = torch.ones_like(blocks[:, 0], dtype=torch.bool).scatter(-1, best, False)
+            ranked = blocks.masked_fill(barred[:, None], -torch.inf).flatten(0, 1)
+        elif c.groups > 1:  # only experts of the groups whose two best are the best
             grouped = ranked.unflatten(-1, (c.groups, -1))  # (T, groups, ·)
             best = grouped.topk(2, -1).values.sum(-1).topk(c.top_groups, -1).indices
             barred = torch.ones_like(grouped[..., 0], dtype=torch.bool).scatter(-1, best, False)

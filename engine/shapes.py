@@ -167,6 +167,8 @@ LLADA2 = Shape(
         "sigmoid": "score_function",
         "normalised": "norm_topk_prob",
         "has_bias": "moe_router_enable_expert_bias",
+        "capacity": "expert_capacity",  # LLaDA2.2's
+        "block": "block_size",
     },
     usual={
         "score_function": "sigmoid",

@@ -35,7 +35,7 @@ class UnpackedInt4:
 
     def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
         values, self._scale, self._low = grouped(weight, group)  # the latter (O, groups, 1)
-        flat = values.flatten(1).to(torch.uint8)
+        flat = values.flatten(1)
         self._pairs = flat[:, ::2] | flat[:, 1::2] << 4  # (O, I / 2)
         self._group, self.bias = group, bias
         self.update: LowRank | None = None

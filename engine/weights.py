@@ -70,7 +70,7 @@ class FloatWeights:
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
-        weight = torch.cat([self.vector(f"{n}.weight") for n in names])
+        weight = torch.cat([self._tensors[f"{n}.weight"] for n in names]).to(self._dtype)
         return FloatLinear(weight, self._bias(names))
 
     def vector(self, name: str) -> Tensor:
@@ -115,8 +115,7 @@ class QuantizedWeights(FloatWeights):
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return an int8 layer."""
-        tensors = [self._tensors[f"{n}.weight"].float() for n in names]
-        weight = Int8Weight.stacked([Int8Weight.of(tensor) for tensor in tensors])
+        weight = Int8Weight.stacked([Int8Weight.of(self._tensors[f"{n}.weight"]) for n in names])
         kind = Int8Linear if self._on_cpu else UnpackedInt8
         return kind(weight, self._bias(names))
 
@@ -130,9 +129,8 @@ class FourBitWeights(QuantizedWeights):
         group = group_of(sum(len(t) for t in tensors), tensors[0].shape[1])
         if group is None or "lm_head" in names:
             return super().linear(names)
-        weight = torch.cat([t.float() for t in tensors])
         kind = Int4Linear if self._on_cpu else UnpackedInt4
-        return kind(weight, group, self._bias(names))
+        return kind(torch.cat(tensors), group, self._bias(names))
 
 
 def weights_of(
@@ -239,10 +237,10 @@ def pack(
             weight = Int8Weight.of(tensors[f"{name}.weight"])
             packed[f"{name}.weight"], packed[f"{name}.scale"] = weight.values, weight.scale
             if (bias := f"{name}.bias") in tensors:
-                packed[bias] = tensors[bias]
+                packed[bias] = tensors[bias].float()
             report(i / len(names))
         for name in _vectors(config):
-            packed[name] = tensors[name]
+            packed[name] = tensors[name].float()
         save_file(packed, staging / "weights.safetensors")
         model: dict[str, Any] = {
             "format": FORMAT,

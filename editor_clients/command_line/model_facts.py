@@ -13,10 +13,10 @@ from editor_clients.command_line.engines import OpenEngine
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, table
 from engine import catalogue
-from engine.catalogue import ModelEntry
+from engine.catalogue import LocalModel, ModelEntry
 from engine.config import ModelConfig, Precision
 from engine.errors import EngineError
-from engine.families import FAMILIES, NAMED, OpenFamily, Published
+from engine.families import FAMILIES, NAMED, OpenFamily, Published, families_named
 from engine.family import Blocks, Family, Fim, InPlace, Uniform
 from engine.fetch import sha256_of
 from engine.footprint import footprint
@@ -32,15 +32,13 @@ def info(name: str | None, screen: Screen) -> Exit:
         family = _family_of(entry)
         screen.out(_of_family(family) + _of_file(entry) + "\n" + _models(family))
         return Exit.DONE
-    if families := [f for f in FAMILIES if f.name == name or f.name.startswith(f"{name}-")]:
-        families = [f for f in families if f.name == name] or families
+    if families := families_named(name):
         screen.out("\n".join(_of_family(f) + "\n" + _models(f) for f in families))
         return Exit.DONE
-    for family in FAMILIES:
-        for model in family.models:
-            if name.lower() in (model.repository.lower(), model.repository.lower().split("/")[1]):
-                screen.out(_of_family(family) + "\n" + _models(family, [model]))
-                return Exit.DONE
+    if found := _published(name):
+        family, model = found
+        screen.out(_of_family(family) + "\n" + _models(family, [model]))
+        return Exit.DONE
     if not Path(name).exists() and not (hub_id(name) and catalogue.find(name)):
         known = ", ".join(NAMED)
         raise Stop(
@@ -51,14 +49,33 @@ def info(name: str | None, screen: Screen) -> Exit:
     local = catalogue.resolve_local(name)
     if local.path.is_dir():
         family = family_of(local.path)
-        told = [("path", str(local.path)), *_origin(local.path)]
+        told = table(list[tuple[str, ...]]([("path", str(local.path)), *_origin(local.path)]))
         tied = read_json(local.path / "config.json").get("tie_word_embeddings") is True
-        rows = [_row(local.path.name, family, config_of(local.path, family, tied=tied), "")]
-        screen.out(_of_family(family) + table(list[tuple[str, ...]](told)) + "\n" + _table(rows))
+        config = config_of(local.path, family, tied=tied)
     else:
+        from engine.checkpoint import Checkpoint  # imports torch
+
         family = family_of_gguf(local.path, catalogue.gguf_architecture(local.path))
-        screen.out(_of_family(family) + _of_file(local.entry))
+        told, config = _of_file(local.entry), Checkpoint(local.path).config
+    row = _row(local.path.name, family, config, _licence(local))
+    screen.out(_of_family(family) + told + "\n" + _table([row]))
     return Exit.DONE
+
+
+def _published(name: str) -> tuple[OpenFamily, Published] | None:
+    """Return a published model by its repository, whose owner may be left out."""
+    for family in FAMILIES:
+        for model in family.models:
+            if name.lower() in (model.repository.lower(), model.repository.lower().split("/")[1]):
+                return family, model
+    return None
+
+
+def _licence(local: LocalModel) -> str:
+    """Return the licence of what was fetched from the hub, where it is known; files tell none."""
+    source = source_of(local.path) if local.path.is_dir() else None
+    found = _published(source["repository"]) if source else None
+    return found[1].licence if found else local.entry.licence
 
 
 def check(name: str | None, open_engine: OpenEngine | None, screen: Screen) -> Exit:

@@ -14,4 +14,13 @@ from engine.families.uniform import UNIFORM
 FAMILIES = (*IN_PLACE, *IN_BLOCKS, *UNIFORM, *AUTOREGRESSIVE)
 NAMED = {family.name: family for family in FAMILIES}
 
-__all__ = ["FAMILIES", "NAMED", "OpenFamily", "Published"]
+
+def families_named(name: str) -> list[OpenFamily]:
+    """Return the family of a name, or those that it begins."""
+    name = name.lower()
+    return (
+        [NAMED[name]] if name in NAMED else [f for f in FAMILIES if f.name.startswith(f"{name}-")]
+    )
+
+
+__all__ = ["FAMILIES", "NAMED", "OpenFamily", "Published", "families_named"]

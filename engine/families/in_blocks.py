@@ -58,6 +58,19 @@ _LLADA2_MINI = (
     | {"first_k_dense_replace": 1, "n_group": 8, "topk_group": 4}
     | {"routed_scaling_factor": 2.5}
 )
+# From its parameters and tensors, whose numbers are known: 102,889,705,216 and 24,161.
+_LLADA2_FLASH = (
+    sizes(32, 4096, (32, 4), 9216, 157184, theta=6e5, head_dim=128)
+    | {"num_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 1024}
+    | {"first_k_dense_replace": 1, "n_group": 8, "topk_group": 4}
+    | {"routed_scaling_factor": 2.5}
+)
+_LLADA2_2 = _LLADA2_FLASH | {
+    "rope_theta": 3e6,
+    "max_position_embeddings": 131072,
+    "expert_capacity": 48,
+    "block_size": 32,
+}
 
 IN_BLOCKS = (
     OpenFamily(
@@ -171,9 +184,8 @@ IN_BLOCKS = (
         layout=_LLADA2,
         models=(
             *published(APACHE, _LLADA2_MINI, "inclusionAI/LLaDA2.0-mini"),
-            *published(APACHE, None, "inclusionAI/LLaDA2.0-flash"),
+            *published(APACHE, _LLADA2_FLASH, "inclusionAI/LLaDA2.0-flash"),
         ),
-        note="The sizes of the flash model are not known to us.",
     ),
     OpenFamily(
         name="llada2.1",
@@ -185,10 +197,9 @@ IN_BLOCKS = (
         layout=replace(_LLADA2, editing=Editing(commit=0.7, revise=0.5, sweeps=16)),
         models=(
             *published(APACHE, _LLADA2_MINI, "inclusionAI/LLaDA2.1-mini"),
-            *published(APACHE, None, "inclusionAI/LLaDA2.1-flash"),
-            *published(UNKNOWN, None, "inclusionAI/LLaDA2.2-flash"),
+            *published(APACHE, _LLADA2_FLASH, "inclusionAI/LLaDA2.1-flash"),
+            *published(APACHE, _LLADA2_2, "inclusionAI/LLaDA2.2-flash"),
         ),
-        note="Edits the tokens of the block at hand; LLaDA2.2's insertion and deletion is not "
-        "done. The sizes of the flash models are not known to us.",
+        note="Edits tokens of the block at hand; LLaDA2.2's insertion and deletion is not done.",
     ),
 )

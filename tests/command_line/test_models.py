@@ -1,7 +1,9 @@
 import json
+import re
 
 import published
 import pytest
+import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -35,8 +37,9 @@ def test_info_says_what_a_user_asks(diffill):
     assert "licence (Apple AMLR or Apache-2.0)" in diffill("model", "info", "diffucoder").out
     assert "finds the hole's length itself" in diffill("model", "info", "dreamon").out
     assert "16.26 B (1.43 B)" in diffill("model", "info", "llada2").out
-    tiny = diffill("model", "info", "tiny-a2d").out
-    assert tiny.count("family ") == 5
+    several = diffill("model", "info", "tiny-a2d").out
+    assert several.count("family ") == 5
+    assert diffill("model", "info", "Tiny-A2D").out == several
     assert "Qwen2.5-Coder-0.5B-Instruct, q4_k_m" in diffill("model", "info").out
 
 
@@ -52,6 +55,35 @@ def test_info_of_a_folder(diffill, folder):
     assert "family    dream-coder" in out
     assert str(folder) in out
     assert "0.00 B" in out
+
+
+def test_info_of_a_gguf_file(diffill, tmp_path):
+    path = tiny.write_gguf(tmp_path / "m.gguf", tiny.reference())
+    out = diffill("model", "info", path).out
+    assert "family    qwen2.5-coder" in out
+    assert re.search(r"^m\.gguf +0\.00 B( +0\.0 GB){4}  unknown$", out, re.MULTILINE)
+    path.write_bytes(path.read_bytes()[:2000])
+    done = diffill("model", "info", path)
+    assert (done.code, done.out) == (3, "")
+    assert "m.gguf is not a GGUF file, or is damaged" in done.err
+
+
+def test_the_licence_is_that_of_what_was_fetched(diffill, folder):
+    assert "unknown" in diffill("model", "info", folder).out
+    source = {"repository": "apple/DiffuCoder-7B-Base", "revision": "0123", "files": {}}
+    (folder / SOURCE).write_text(json.dumps(source))
+    out = diffill("model", "info", folder).out
+    assert "from  apple/DiffuCoder-7B-Base, revision 0123" in out
+    assert "Apple AMLR, or Apache-2.0" in out
+
+
+@pytest.mark.parametrize("command", ["check", "path"])
+@pytest.mark.parametrize("family", ["dream-coder", "LLaDA", "tiny-a2d"])
+def test_a_familys_name_is_no_model(diffill, command, family):
+    done = diffill("model", command, family)
+    told = f"{family} is a family: `diffill model info {family}` tells its models"
+    assert told in done.out + done.err
+    assert done.code
 
 
 def test_the_parameters_are_those_of_the_model():

@@ -55,6 +55,19 @@ def test_the_names_are_those_of_the_published_model(model, tmp_path):
     assert "layers.2.mlp.up_proj.weight" not in tensors
 
 
+@pytest.mark.parametrize(("kind", "dtype"), [("F16", torch.float16), ("BF16", torch.bfloat16)])
+def test_floats_stay_as_they_are(model, tmp_path, kind, dtype):
+    base = model("llama")
+    names = {"blk.1.ffn_up.weight": "mlp.up_proj", "blk.1.attn_q.weight": "self_attn.q_proj"}
+    to = gguf.GGMLQuantizationType[kind]
+    path = tiny.write_gguf(tmp_path / "m.gguf", base, quantize=names, quantize_to=to)
+    tensors = Checkpoint(path).tensors()
+    for name in names.values():
+        got = tensors[f"layers.1.{name}.weight"]
+        assert got.dtype == dtype
+        assert torch.equal(got, tiny.tensors_of(base)[f"layers.1.{name}.weight"].to(dtype))
+
+
 def test_quantised_tensors_are_dequantised(model, tmp_path):
     base = model(width=64)
     path = tiny.write_gguf(tmp_path / "m.gguf", base, quantize=["blk.1.ffn_up.weight"])
@@ -95,10 +108,25 @@ def test_another_architecture_is_refused(model, tmp_path):
 
 def test_a_missing_tensor_is_named(model, tmp_path):
     path = tiny.write_gguf(tmp_path / "m.gguf", model(), omit=["blk.1.ffn_down.weight"])
-    with pytest.raises(CheckpointError, match=r"layers\.1\.mlp\.down_proj\.weight"):
+    with pytest.raises(CheckpointError, match=r"'blk\.1\.ffn_down\.weight' is missing"):
         load(path)
-    with pytest.raises(CheckpointError, match=r"blk\.1\.ffn_down\.weight"):
+    with pytest.raises(CheckpointError, match=r"'blk\.1\.ffn_down\.weight' is missing"):
         Checkpoint(path).tensor("blk.1.ffn_down.weight")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "told"),
+    [
+        ("blk.1.ffn_down.weight", (48, 50), r"has size \(48, 50\), its fields ask for \(48, 96\)"),
+        ("blk.0.attn_norm.weight", (5,), r"has size \(5,\), its fields ask for \(48,\)"),
+        ("token_embd.weight", (90, 48), r"has size \(90, 48\), its fields ask for"),
+        ("rope_freqs.weight", (6,), "and 0 more have no place"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_named(model, tmp_path, name, size, told):
+    path = tiny.write_gguf(tmp_path / "m.gguf", model(), change={name: torch.zeros(size)})
+    with pytest.raises(CheckpointError, match=f"tensor '{name}' {told}"):
+        load(path)
 
 
 def test_a_missing_field_is_named(tmp_path):

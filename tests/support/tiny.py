@@ -127,8 +127,23 @@ def merged(model, tensors, scale=2.0):
     return copy
 
 
-def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=(), special=SPECIAL):
-    """Write a model as llama.cpp's converter does; the last `padding` tokens are unused rows."""
+def write_gguf(
+    path,
+    model,
+    *,
+    omit=(),
+    change=None,
+    padding=0,
+    architecture=None,
+    quantize=(),
+    quantize_to=gguf.GGMLQuantizationType.Q8_0,
+    special=SPECIAL,
+):
+    """Write a model as llama.cpp's converter does; the last `padding` tokens are unused rows.
+
+    `change` has tensors that stand for the model's own, or beside them, under the file's names.
+    """
+    change = dict(change or {})
     kind = architecture or model.config.model_type
     config = config_of(model)
     words = vocabulary(["Ġ Ġ"], special)
@@ -156,12 +171,14 @@ def write_gguf(path, model, *, omit=(), padding=0, architecture=None, quantize=(
         target = gguf_name(name)
         if target in omit or (name == "lm_head.weight" and config.tied_embedding):
             continue
-        array = data.contiguous().numpy()
+        array = change.pop(target, data).contiguous().numpy()
         if target in quantize:
-            q8 = gguf.GGMLQuantizationType.Q8_0
-            writer.add_tensor(target, gguf.quants.quantize(array, q8), raw_dtype=q8)
+            quantised = gguf.quants.quantize(array, quantize_to)
+            writer.add_tensor(target, quantised, raw_dtype=quantize_to)
         else:
             writer.add_tensor(target, array)
+    for target, tensor in change.items():
+        writer.add_tensor(target, tensor.numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -73,15 +73,15 @@ class Case:
         return self.kind != "sums" or int(parts["total"]) == int(parts["a"]) + int(parts["b"])
 
 
-def case(kind, rng):
-    """Make an edit whose places must agree, in a text of the language.
+def case(kind, rng, blocks=1):
+    """Make an edit whose places must agree, in a text with so many other blocks on each side.
 
     names: the comment was renamed, the definition and the calls below still have the old name.
     brackets: both words are still `...`; sums: so are the total and its first part.
     """
     others = [k for k in KINDS if k != kind]
-    head = "".join(marked(rng, [rng.choice(others)]))
-    tail = "".join(marked(rng, [rng.choice(others)]))
+    head = "".join(marked(rng, [rng.choice(others) for _ in range(blocks)]))
+    tail = "".join(marked(rng, [rng.choice(others) for _ in range(blocks)]))
     if kind == "names":
         new, old = rng.sample([word(rng) for _ in range(20)], 2)
         digit = rng.randrange(10)
