@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from engine.catalogue import resolve_local
@@ -33,6 +34,13 @@ def open_editor(
     from engine.loading import load_editor
 
     return load_editor(str(path), report, decoding=decoding, precision=precision)
+
+
+def give_back() -> None:
+    """Return to the GPU what torch keeps of models that are gone: others may want it."""
+    torch = sys.modules.get("torch")  # never imported for a remote
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def at_once_of(model: str | None) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import EFFORTS
 from engine.control import Control
+from engine.editors import give_back
 from engine.errors import Busy, Cancelled, EngineError, EngineUnavailable
 from engine.protocol import EditRequest, Frame, Priority
 
@@ -242,6 +243,7 @@ class Scheduler:
                     if wait_s is not None and wait_s <= 0:
                         editor = None
                         gc.collect()
+                        give_back()
                         self._set_state("unloaded", "the model is unloaded", None)
                         continue
                     self._changed.wait(wait_s)

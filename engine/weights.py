@@ -70,8 +70,9 @@ class FloatWeights:
 
     def linear(self, names: Sequence[str]) -> Linear:
         """Return a float layer."""
-        weight = torch.cat([self._tensors[f"{n}.weight"] for n in names]).to(self._dtype)
-        return FloatLinear(weight, self._bias(names))
+        weights = [self._tensors[f"{n}.weight"] for n in names]
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+        return FloatLinear(weight.to(self._dtype), self._bias(names))
 
     def vector(self, name: str) -> Tensor:
         """Return what is kept as it is: the weight of a norm, a bias, a router."""
@@ -84,6 +85,8 @@ class FloatWeights:
     def embedding(self) -> Embedding:
         """Return a look-up in the matrix itself: where it is mapped, the file is all its memory."""
         weight, dtype = self._tensors[f"{_embedding_name(self.config)}.weight"], self._dtype
+        if weight.device != CPU:  # nothing is mapped there
+            weight = weight.to(dtype)
         return lambda ids: F.embedding(ids, weight).to(dtype)
 
 
