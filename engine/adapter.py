@@ -5,15 +5,35 @@ The file is safetensors with PEFT's tensor names and metadata rank, scale, base_
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from engine.catalogue import LocalModel
 from engine.errors import CheckpointError
+from engine.fetch import sha256_of
 from engine.linear import LowRank
 from engine.model import Transformer
-from engine.weights import PROJECTIONS
+from engine.weights import projections_of
+
+
+def base_of(local: LocalModel) -> str:
+    """Return what tells a model from others that an adapter is not for: a SHA-256.
+
+    Of a folder it is that of its sizes and of how each of its files begins.
+    """
+    if local.entry.sha256:
+        return local.entry.sha256
+    if local.path.is_file():
+        return sha256_of(local.path)
+    digest = hashlib.sha256()
+    for path in sorted([local.path / "config.json", *local.path.glob("*.safetensors")]):
+        digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 20))
+    return digest.hexdigest()
 
 
 def load_adapter(model: Transformer, path: Path, base_sha256: str) -> None:
@@ -40,7 +60,7 @@ def load_adapter(model: Transformer, path: Path, base_sha256: str) -> None:
                             tensor(f"{stem}{p}.lora_A.weight"),
                             tensor(f"{stem}{p}.lora_B.weight") * scale,
                         )
-                        for p in PROJECTIONS
+                        for p in projections_of(model.config)
                     }
                 )
             model.mask_vector = tensor("mask_embedding")

@@ -118,6 +118,20 @@ def chosen_device() -> str:
     return os.environ.get("DIFFILL_DEVICE") or "cpu"
 
 
+def chosen_adapter() -> Path | None:
+    """Return the adapter's file that `DIFFILL_ADAPTER` names.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if not (named := os.environ.get("DIFFILL_ADAPTER")):
+        return None
+    path = Path(named).expanduser().absolute()
+    if not path.is_file():
+        raise ConfigError(f"DIFFILL_ADAPTER is {named!r}, which is no file")
+    return path
+
+
 def chosen_precision() -> Precision:
     """Return what `DIFFILL_PRECISION` asks for; else int8 on the CPU, bfloat16 elsewhere.
 

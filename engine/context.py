@@ -28,13 +28,7 @@ class Context:
 
     def tokens(self, tokenizer: Tokenizer, fim: Fim, max_prefix: int, max_suffix: int) -> list[int]:
         """Return `prefix P suffix S`, as `fim` has it; its `middle` goes with the canvas."""
-        before, behind = self.sides(tokenizer, max_prefix, max_suffix)
-        sides = [
-            [tokenizer.special(fim.prefix), *before],
-            [tokenizer.special(fim.suffix), *behind],
-        ]
-        start = [] if fim.start is None else [tokenizer.special(fim.start)]
-        return [*start, *itertools.chain(*(reversed(sides) if fim.suffix_first else sides))]
+        return laid_out(tokenizer, fim, *self.sides(tokenizer, max_prefix, max_suffix))
 
     def sides(
         self, tokenizer: Tokenizer, max_prefix: int, max_suffix: int
@@ -43,6 +37,18 @@ class Context:
         suffix = _head(tokenizer, self.suffix, max_suffix)
         room = max_prefix + max_suffix - len(suffix)
         return _tail(tokenizer, self.prefix, room, max_prefix // 2), suffix
+
+
+def laid_out(
+    tokenizer: Tokenizer, fim: Fim, before: Sequence[int], behind: Sequence[int]
+) -> list[int]:
+    """Put the tokens on both sides of a hole into the form that a family learnt."""
+    sides = [
+        [tokenizer.special(fim.prefix), *before],
+        [tokenizer.special(fim.suffix), *behind],
+    ]
+    start = [] if fim.start is None else [tokenizer.special(fim.start)]
+    return [*start, *itertools.chain(*(reversed(sides) if fim.suffix_first else sides))]
 
 
 def repository(

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.adapter import load_adapter
-from engine.catalogue import LocalModel, chosen_precision, resolve_local
+from engine.adapter import base_of, load_adapter
+from engine.catalogue import LocalModel, chosen_adapter, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding, ModelConfig, Precision
 from engine.edit import Editor
@@ -29,7 +29,7 @@ from engine.prefix_cache import DEFAULT_MB, PrefixCache
 from engine.recognition import family_of
 from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
-from engine.tokenizer import Tokenizer
+from engine.tokenizer import Buildable, Tokenizer
 from engine.weights import PackedWeights, Weights, host_weights, pack, weights_of
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def load_editor(
         EngineError: with the reason and the remedy.
     """
     local = resolve_local(model)
-    adapter = None if decoding is Decoding.BASE else shipped_adapter(local)
+    adapter = None if decoding is Decoding.BASE else adapter_of(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
     family = local.entry.family
     return editor_on(
@@ -96,6 +96,18 @@ def editor_on(
     return Editor(filler, Rewriter(model, tokenizer, family, contexts))
 
 
+def adapter_of(local: LocalModel) -> Path | None:
+    """Return the adapter for a model: the one that is chosen, else the one shipped, if any.
+
+    Raises:
+        ConfigError: if one is chosen, and is no file or the model is not for adapters.
+    """
+    chosen = chosen_adapter()
+    if chosen and not isinstance(local.entry.family, Family):
+        raise ConfigError(f"{local.entry.name} denoises by itself, DIFFILL_ADAPTER is not for it")
+    return chosen or shipped_adapter(local)
+
+
 def shipped_adapter(local: LocalModel) -> Path | None:
     """Return the adapter that comes with Diffill for a model, None if there is none."""
     adapter = ADAPTERS / f"{local.entry.name}.safetensors"
@@ -116,24 +128,33 @@ def load_model(
     device = ready_device()
     precision = precision or chosen_precision()
     report(f"reading {local.path.name}", 0.0)
-    if local.path.is_dir():
-        folder = CheckpointFolder(local.path, family_of(local.path))
-        tokenizer = Tokenizer(folder.vocabulary())
-        weights = _placed(folder.config, folder, precision, device)
-    elif precision is Precision.INT8 and device == CPU:
+    if local.path.is_file() and precision is Precision.INT8 and device == CPU:
         weights = packed = _packed(local, report)
         tokenizer = Tokenizer(packed.vocabulary)
     else:
-        checkpoint = Checkpoint(local.path)
-        weights = _placed(checkpoint.config, checkpoint.tensors(), precision, device)
-        tokenizer = Tokenizer(checkpoint.vocabulary())
+        config, tensors, vocabulary = parts_of(local)
+        weights = _placed(config, tensors, precision, device)
+        tokenizer = Tokenizer(vocabulary)
     report("packing weights", 0.8)
     transformer = network_of(weights)
     if adapter:
         report("reading the adapter", 0.95)
-        load_adapter(transformer, adapter, local.entry.sha256)
+        load_adapter(transformer, adapter, base_of(local))
     report("ready", 1.0)
     return transformer, tokenizer
+
+
+def parts_of(local: LocalModel) -> tuple[ModelConfig, Mapping[str, Tensor], Buildable]:
+    """Open a model's file or folder: its shape, tensors that are read when asked for, tokenizer.
+
+    Raises:
+        CheckpointError: if it is damaged, or no model of its family.
+    """
+    if local.path.is_dir():
+        folder = CheckpointFolder(local.path, family_of(local.path))
+        return folder.config, folder, folder.vocabulary()
+    checkpoint = Checkpoint(local.path)
+    return checkpoint.config, checkpoint.tensors(), checkpoint.vocabulary()
 
 
 def network_of(weights: Weights) -> Transformer:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import __version__
-from engine.catalogue import LocalModel, chosen_device, chosen_precision, resolve_local
+from engine.catalogue import (
+    LocalModel,
+    chosen_adapter,
+    chosen_device,
+    chosen_precision,
+    resolve_local,
+)
 from engine.errors import ConfigError
 from engine.protocol import PROTOCOL_VERSION
 from engine.remotes import PREFIX, remote_of
@@ -65,9 +71,7 @@ def identity_of(local: LocalModel) -> Identity:
 
     A file that the catalogue does not know is told by path, size and time: hashing takes a second.
     """
-    facts = local.path.stat()
-    own = f"{local.path}:{facts.st_size}:{facts.st_mtime_ns}"
-    digest = local.entry.sha256 or hashlib.sha256(own.encode()).hexdigest()
+    digest = local.entry.sha256 or hashlib.sha256(_stamp(local.path).encode()).hexdigest()
     return Identity(__version__, local.entry.name, digest)
 
 
@@ -94,11 +98,19 @@ def residence_of(model: str | None) -> Residence:
         argument, identity = str(local.path), identity_of(local)
     parts = (
         *(identity.protocol, identity.version, identity.hash, argument),
-        *(chosen_device(), chosen_precision(), Path(__file__).parent),
+        *(chosen_device(), chosen_precision(), _stamp(chosen_adapter()), Path(__file__).parent),
     )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])
     return Residence(argument, identity, Place(runtime_dir(), f"{name}-{key}"))
+
+
+def _stamp(path: Path | None) -> str:
+    """Return what changes when a file does."""
+    if path is None:
+        return ""
+    facts = path.stat()
+    return f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def private(place: Place) -> Place:

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config import ModelConfig, Precision
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.four_bit import Int4Linear, group_of
 from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear, SplitLinear
 from engine.placement import CPU, Placed
@@ -37,6 +37,18 @@ PROJECTIONS = (
     "mlp.up_proj",
     "mlp.down_proj",
 )
+
+
+def projections_of(config: ModelConfig) -> tuple[str, ...]:
+    """Return the matrices of a layer that an adapter changes.
+
+    Raises:
+        ConfigError: for a mixture of experts.
+    """
+    if config.experts:
+        raise ConfigError("a mixture of experts takes no adapter")
+    return tuple(name for name in PROJECTIONS if config.gated or name != "mlp.gate_proj")
+
 
 # Maps ids (T,) to vectors (T, D).
 Embedding = Callable[[Tensor], Tensor]

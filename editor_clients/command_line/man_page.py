@@ -34,6 +34,9 @@ Where models run, as
 .BR cpu ),
 how much of its memory they may take, and the numbers they are kept in.
 .TP
+.B DIFFILL_ADAPTER
+An adapter's file, in place of the one that is shipped.
+.TP
 .B NO_COLOR
 No colours, unless
 .B \\-\\-color

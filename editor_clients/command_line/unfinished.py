@@ -20,7 +20,7 @@ from engine.protocol import EditRequest, EditResult
 
 MAX_KEPT = 50
 RESUME = "--resume"
-_CHOICES = ("DIFFILL_MODEL", "DIFFILL_DEVICE", "DIFFILL_PRECISION")
+_CHOICES = ("DIFFILL_MODEL", "DIFFILL_DEVICE", "DIFFILL_PRECISION", "DIFFILL_ADAPTER")
 
 
 class Unfinished:

@@ -56,10 +56,10 @@ def evaluate(args: Namespace) -> str:
     local = resolve_local(args.model)
     # Torch: what is refused above is refused at once.
     from engine.evaluation.predictors import Predictors
-    from engine.loading import load_model, shipped_adapter
+    from engine.loading import adapter_of, load_model
     from engine.prefix_cache import PrefixCache
 
-    adapter = _adapter(args.adapter) if args.adapter else shipped_adapter(local)
+    adapter = _adapter(args.adapter) if args.adapter else adapter_of(local)
     modes = args.mode or (MODES if adapter else CAUSAL[:1])
     deadline_s = float(args.deadline or EFFORTS[Effort(args.effort)].deadline_s)
     records = Records(args.out / "predictions.jsonl")

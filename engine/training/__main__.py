@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
+from engine.adapter import base_of
 from engine.catalogue import resolve_local
-from engine.checkpoint import Checkpoint
 from engine.errors import ConfigError, EngineError
 from engine.family import Family
+from engine.loading import parts_of
 from engine.model import Layer, Transformer
 from engine.placement import Placed
 from engine.tokenizer import Tokenizer
@@ -51,10 +52,10 @@ def _train(args: argparse.Namespace) -> int:
     family = local.entry.family
     if not isinstance(family, Family):
         raise ConfigError(f"{local.entry.name} denoises by itself: there is no adapter to train")
-    checkpoint = Checkpoint(local.path)
-    tensors = Placed(checkpoint.tensors(), torch.device(args.device), getattr(torch, args.dtype))
-    model = Transformer(FloatWeights(checkpoint.config, tensors))
-    tokenizer = Tokenizer(checkpoint.vocabulary())
+    config, tensors, vocabulary = parts_of(local)
+    tensors = Placed(tensors, torch.device(args.device), getattr(torch, args.dtype))
+    model = Transformer(FloatWeights(config, tensors))
+    tokenizer = Tokenizer(vocabulary)
     samplers = [
         Sampler(corpus, tokenizer, family, args.context, BUCKETS[-1], seed)
         for corpus, seed in ((train, args.seed), (held, 0))
@@ -69,7 +70,7 @@ def _train(args: argparse.Namespace) -> int:
         *samplers,
         void=tokenizer.special(family.void),
         folder=args.run_folder,
-        base_sha256=local.entry.sha256 or "",
+        base_sha256=base_of(local),
         workers=args.workers,
         compiled=args.compile,
     )
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
     train.add_argument("--corpus", type=Path, required=True, help="folder of the corpus builder")
     train.add_argument("--run-folder", type=Path, required=True, help="state, log and adapter")
-    train.add_argument("--model", help="the base: a name, or a GGUF file")
+    train.add_argument("--model", help="the base: a name, a GGUF file or a folder")
     train.add_argument("--init", type=Path, help="begin with this adapter's values")
     length = train.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="length of the whole run")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.context import laid_out
 from engine.errors import ConfigError
 from engine.family import Family
 from engine.rewrite import common_indentation, rewrite_prompt, without_indentation
@@ -90,7 +91,7 @@ class Sampler:
             before, inside, behind = text[: span.start], span.of(text), text[span.end :]
             if rng.random() >= REWRITES:
                 sample = self._fill(rng, before, inside, behind, None)
-            elif rng.random() >= CHATS:
+            elif self.family.chat is None or rng.random() >= CHATS:
                 draft = older(rng, inside, before[-500:] + behind[:500])
                 sample = self._fill(rng, before, inside, behind, draft)
             else:
@@ -103,17 +104,17 @@ class Sampler:
         self, rng: random.Random, before: str, inside: str, behind: str, draft: str | None
     ) -> Sample:
         """Lay a hole out as the engine does: prefix, suffix, then the canvas."""
-        room = self.max_context - 2
+        room = self.max_context - 2 - (self.family.fim.start is not None)
         suffix_room = rng.choice((room // 3, room // 3, room // 2, room // 10, 8, 0))
         suffix = self._ids(behind[: suffix_room * _MAX_CHARS_PER_TOKEN])[:suffix_room]
         prefix_room = room - len(suffix)
         if rng.random() < 0.15:  # a file just begun, or a hole far behind its definitions
             prefix_room = min(prefix_room, rng.randrange(8, 200))
         prefix = self._ids(before[-prefix_room * _MAX_CHARS_PER_TOKEN :])[-prefix_room:]
-        special, fim = self.tokenizer.special, self.family.fim
+        fim = self.family.fim
         return Sample(
-            [special(fim.prefix), *prefix, special(fim.suffix), *suffix],
-            special(fim.middle),
+            laid_out(self.tokenizer, fim, prefix, suffix),
+            self.tokenizer.special(fim.middle),
             self._ids(inside),
             None if draft is None else self._ids(draft),
         )
