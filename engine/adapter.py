@@ -46,7 +46,7 @@ def load_adapter(model: Transformer, path: Path, base_sha256: str) -> None:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("base_sha256") != base_sha256:
-                raise CheckpointError(f"{path.name} was trained on another base model")
+                raise CheckpointError(f"the adapter {path} was trained on another base model")
             scale = float(metadata["scale"])
 
             def tensor(name: str) -> torch.Tensor:

@@ -5,6 +5,7 @@ Only GGUF and (for adapters) safetensors are read: plain data, nothing that can 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # Copied where it is written to, which nothing does: torch wants to be able to.
-            self._reader = gguf.GGUFReader(path, "c")
+            self._reader = gguf.GGUFReader(path)
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
         except Exception as error:  # the reader checks little: anything may come out of a bad file
@@ -210,15 +210,21 @@ def _floats(found: gguf.ReaderTensor) -> Tensor:
     """Return numbers a tensor's own size: a view where there are floats in the file."""
     match found.tensor_type:
         case gguf.GGMLQuantizationType.F32 | gguf.GGMLQuantizationType.F16:
-            return torch.from_numpy(found.data)
+            return _mapped(found.data)
         case gguf.GGMLQuantizationType.BF16:
-            return torch.from_numpy(found.data.view(np.int16)).view(torch.bfloat16)
+            return _mapped(found.data.view(np.int16)).view(torch.bfloat16)
         case kind:
             tensor = torch.empty(found.shape.tolist()[::-1])
             for start in range(0, len(tensor), _ROWS):
                 rows = gguf.quants.dequantize(found.data[start : start + _ROWS], kind)
                 tensor[start : start + _ROWS] = torch.from_numpy(rows)
             return tensor
+
+
+def _mapped(array: np.ndarray[Any, Any]) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it cannot be written to: nobody does
+        return torch.from_numpy(array)
 
 
 def _unpermute(weight: Tensor, heads: int) -> Tensor:

@@ -39,6 +39,7 @@ class Control:
         self._attempts: list[Attempt] = []
         self._changed = threading.Condition()
         self._is_cancelled = self._is_held = False
+        self.held_s = 0.0
         self.is_waiting = False  # held, and its thread has come to where it waits
 
     def cancel(self) -> None:
@@ -98,8 +99,10 @@ class Control:
             lambda: self._is_cancelled or not self._is_held, None if self._is_of_work else left_s
         )
         self.is_waiting = False
+        held_s = time.monotonic() - began
+        self.held_s += held_s
         if self._is_of_work:
-            self.started += time.monotonic() - began
+            self.started += held_s
 
     def raise_if_over(self) -> None:
         """Read the flag and the clock; never waits.

@@ -93,12 +93,15 @@ def residence_of(model: str | None) -> Residence:
     if remote := remote_of(model):
         name = f"remote-{remote.name}"
         argument, identity = PREFIX + remote.name, Identity(__version__, name, remote.digest)
+        own: tuple[str, ...] = ()  # of the models that run here alone
     else:
         local = resolve_local(model)
         argument, identity = str(local.path), identity_of(local)
+        room = os.environ.get("DIFFILL_DEVICE_GB", "")
+        own = chosen_device(), room, chosen_precision(), _stamp(chosen_adapter())
     parts = (
         *(identity.protocol, identity.version, identity.hash, argument),
-        *(chosen_device(), chosen_precision(), _stamp(chosen_adapter()), Path(__file__).parent),
+        *(*own, Path(__file__).parent),
     )
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:12]
     name = "".join(char if char.isalnum() or char in "._-" else "_" for char in identity.name[:24])

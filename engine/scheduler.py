@@ -290,7 +290,7 @@ class Scheduler:
             self._hold()
             self.num_done += 1
             self._active_at = time.monotonic()
-            self._job_s += 0.2 * (self._active_at - began - self._job_s)
+            self._job_s += 0.2 * (self._active_at - began - job.control.held_s - self._job_s)
             self._changed.notify_all()
         job.send(message)
 

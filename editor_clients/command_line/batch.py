@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import stat
 import sys
 from collections import deque
 from collections.abc import Generator
@@ -60,16 +61,18 @@ async def _fill_all(
     # Who writes into a pipe may wait for each answer; and a line's limit counts from the asking.
     most = AT_ONCE if size and dials.deadline_s is None else 1
     read = done = failed = 0
-    asked: deque[tuple[int, asyncio.Task[dict[str, object]]]] = deque()
+    asked: deque[tuple[int, asyncio.Event, asyncio.Task[dict[str, object]]]] = deque()
     with screen.progress() as report:
         async with running(open_engine, Screen(quiet=True), "") as engine:
             while (line := lines.readline()) or asked:
                 read += len(line)
                 if line.strip():
-                    filling = _fill(line, dials, engine, first=not (done or asked))
-                    asked.append((read, asyncio.create_task(filling)))
+                    turn = asyncio.Event()
+                    filling = _fill(line, dials, engine, turn, first=not (done or asked))
+                    asked.append((read, turn, asyncio.create_task(filling)))
                 if asked and (len(asked) == most or not line):
-                    place, filled = asked.popleft()
+                    place, turn, filled = asked.popleft()
+                    turn.set()
                     answer = await filled
                     out.write(json.dumps(answer).encode() + b"\n")
                     out.flush()
@@ -81,14 +84,19 @@ async def _fill_all(
 
 
 async def _fill(
-    line: bytes, dials: Dials, engine: EngineClient, *, first: bool
+    line: bytes, dials: Dials, engine: EngineClient, turn: asyncio.Event, *, first: bool
 ) -> dict[str, object]:
+    """Return the answer to a line; where the engine ends, it is asked again when its turn comes."""
     number: object = None
     try:
         case = _case(line)
         number = case.get("id")
         request = _request(case, dials)
-        result = await engine.edit(request)
+        try:
+            result = await engine.edit(request)
+        except EngineUnavailable:  # perhaps by the fault of a line beside it
+            await turn.wait()
+            result = await engine.edit(request)
     except EngineError as error:
         if first and isinstance(error, EngineUnavailable):
             raise  # it would fail for every line
@@ -160,6 +168,7 @@ def _open(name: str, mode: str) -> BinaryIO:
 
 def _size(lines: BinaryIO) -> int:
     try:
-        return os.fstat(lines.fileno()).st_size
+        facts = os.fstat(lines.fileno())
     except OSError:
         return 0
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else 0

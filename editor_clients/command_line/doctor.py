@@ -14,7 +14,7 @@ from editor_clients.command_line import packages
 from editor_clients.command_line.engines import OpenEngine, ask, engine_for
 from editor_clients.command_line.exits import Exit
 from editor_clients.command_line.screen import Screen, table
-from engine import catalogue
+from engine import __version__, catalogue
 from engine.errors import EngineError
 from engine.folders import cache_dir
 from engine.protocol import EditRequest, Effort
@@ -60,7 +60,7 @@ def show(checks: Iterable[Check], screen: Screen) -> Exit:
 def _checks(
     open_engine: OpenEngine | None, screen: Screen, model: str | None, verify: bool, quick: bool
 ) -> Generator[Check]:
-    yield Check("diffill", _version("diffill"))
+    yield Check("diffill", __version__)
     yield Check("python", f"{platform.python_version()}, {sys.executable}")
     yield Check("platform", f"{platform.platform()}, {os.cpu_count()} cores, {_memory()}")
     for name in LIBRARIES:
@@ -105,7 +105,10 @@ def _cache() -> Check:
 
 def _device() -> Check:
     try:
-        return Check("device", f"{catalogue.chosen_device()}, {catalogue.chosen_precision()}")
+        told = f"{catalogue.chosen_device()}, {catalogue.chosen_precision()}"
+        if adapter := catalogue.chosen_adapter():
+            told += f", adapter {adapter}"
+        return Check("device", told)
     except EngineError as error:
         return Check("device", str(error), False)
 

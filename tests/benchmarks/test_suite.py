@@ -32,9 +32,8 @@ IDS = list(range(60, 90))
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     torch.set_num_threads(1)
-    vocab = len(tiny.vocabulary(["Ġ Ġ"]).tokens)
     path = tmp_path_factory.mktemp("model") / "qwen2.5-coder-tiny.gguf"
-    return tiny.write_gguf(path, tiny.reference(vocab_size=vocab))
+    return tiny.write_gguf(path, tiny.reference(vocab_size=tiny.GGUF_VOCAB))
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +259,7 @@ async def test_what_does_not_load_is_a_sentence(tmp_path):
 def test_without_a_model_the_commands_are_still_measured(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("DIFFILL_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DIFFILL_MODEL", raising=False)
+    monkeypatch.setenv("DIFFILL_PRECISION", "")  # it sets its own: this puts back what was
     code = command.main(["--quick", "--only", "start,fills", "--out", str(tmp_path)])
     out = capsys.readouterr().out
     assert code == 0
@@ -276,7 +276,8 @@ def test_without_a_model_the_commands_are_still_measured(monkeypatch, tmp_path, 
         (["none.jsonl"], "none.jsonl cannot be read"),
     ],
 )
-def test_bad_input_gets_a_sentence(arguments, message, capsys):
+def test_bad_input_gets_a_sentence(arguments, message, capsys, monkeypatch):
+    monkeypatch.setenv("DIFFILL_PRECISION", "")
     with pytest.raises(SystemExit):
         command.main(arguments)
     assert message in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 import scripted_engine
 
 from editor_clients.command_line.main import main
+from engine.errors import EngineUnavailable
 from engine.protocol import EditResult
 
 
@@ -65,6 +66,44 @@ def test_lines_of_a_file_are_asked_four_at_once(sample):
     assert main(["batch", str(source), "out.jsonl"], open_engine=lambda on_status: Together()) == 0
     answers = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [(a["id"], a["text"]) for a in answers] == [(i, f"a{i}") for i in range(8)]
+
+
+class Mortal:
+    """An engine that ends, with all that it is doing, when it is asked for `a5`."""
+
+    def __init__(self):
+        self._doing = []
+
+    async def edit(self, request, on_frame=None):
+        if "a5" in request.text:
+            for waiting in self._doing:
+                waiting.set_exception(EngineUnavailable("the engine ended unexpectedly"))
+            self._doing.clear()
+            raise EngineUnavailable("the engine ended unexpectedly")
+        ended = asyncio.get_running_loop().create_future()
+        self._doing.append(ended)
+        await asyncio.wait([ended], timeout=0.05)
+        if ended.done():
+            return ended.result()
+        self._doing.remove(ended)
+        return EditResult.from_json(scripted_engine.answer("echo", request.to_json()))
+
+    async def close(self):
+        pass
+
+
+def test_a_line_that_ends_the_engine_costs_those_beside_it_nothing(sample):
+    source = sample(lines(*map(case, range(9))), "in.jsonl")
+    assert main(["batch", str(source), "out.jsonl"], open_engine=lambda on_status: Mortal()) == 1
+    answers = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [a.get("text") for a in answers] == [
+        *(f"a{i}" for i in range(5)),
+        None,
+        "a6",
+        "a7",
+        "a8",
+    ]
+    assert "ended unexpectedly" in answers[5]["error"]
 
 
 def test_each_line_of_a_pipe_is_answered_before_the_next_is_read(monkeypatch, diffill):

@@ -7,8 +7,12 @@ SOURCE = "".join(
 )
 
 
+def tiny_gguf(folder):
+    return tiny.write_gguf(folder / "tiny.gguf", tiny.reference(vocab_size=tiny.GGUF_VOCAB))
+
+
 def test_eval_runs_in_a_process_of_its_own_and_prints_the_table(diffill, sample, tmp_path):
-    model = tiny.write_gguf(tmp_path / "tiny.gguf", tiny.reference())
+    model = tiny_gguf(tmp_path)
     held = sample(json.dumps({"package": "p", "name": "a.py", "text": SOURCE}) + "\n", "held.jsonl")
     done = diffill("eval", "--held", held, "--limit", "1", "--model", model, "--effort", "quick")
     assert done.code == 0, done.err
@@ -25,6 +29,6 @@ def test_eval_refuses_before_it_fetches_a_model(diffill):
 
 
 def test_eval_passes_the_exit_code_on(diffill, sample, tmp_path):
-    model = tiny.write_gguf(tmp_path / "tiny.gguf", tiny.reference())
+    model = tiny_gguf(tmp_path)
     done = diffill("eval", sample("[]\n", "cases.jsonl"), "--model", model)
     assert (done.code, "line 1 is not a JSON object" in done.err) == (2, True)

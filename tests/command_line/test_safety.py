@@ -1,5 +1,6 @@
 """What protects the user's files: the journal, checks, all or none, git, and kill -9."""
 
+import contextlib
 import json
 import os
 import random
@@ -225,7 +226,8 @@ def test_kill_9_never_leaves_half_a_file(diffill, tmp_path):
     for _ in range(10):
         process = start("echo", "fill", ".", "--query", QUERY, "--write", start_new_session=True)
         wait_for_a_write(process, contents, dice.random() * 0.3)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may have been done already
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=20)
         found = current()
         assert set(found) == set(contents)

@@ -17,7 +17,7 @@ from engine.protocol import EditRequest, Effort
 from engine.weights import FloatWeights
 from grammars.span import Span
 
-VOCAB = len(tiny.vocabulary(["Ġ Ġ"]).tokens)
+VOCAB = tiny.GGUF_VOCAB
 IDS = [3, 1, 4, 1, 5, 9, 2, 6]
 
 

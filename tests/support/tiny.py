@@ -31,6 +31,10 @@ def vocabulary(merges=(), special=SPECIAL):
     return Vocabulary(tokens, list(merges), {name: tokens.index(name) for name in special})
 
 
+# What `write_gguf` gives a model: one token more, which its merge makes.
+GGUF_VOCAB = len(vocabulary(["Ġ Ġ"]).tokens)
+
+
 def tokenizer():
     return Tokenizer(vocabulary())
 

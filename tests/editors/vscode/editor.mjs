@@ -152,10 +152,11 @@ class Editor {
   async lens(name, nth = 0) {
     const lens = this.lenses.getByText(name, { exact: true });
     await lens.nth(nth).waitFor();
-    const last = lens.nth((await lens.count()) - 1);
+    const count = await lens.count();
+    const timeout = this.patience / 10;
     await this.until(`${name} is clicked`, async () => {
-      await lens.nth(nth).click();
-      await last.waitFor({ state: "detached", timeout: this.patience / 10 });
+      if ((await lens.count()) === count) await lens.nth(nth).click({ timeout });
+      await lens.nth(count - 1).waitFor({ state: "detached", timeout });
       return true;
     });
   }

@@ -21,7 +21,8 @@ SOURCE = "".join(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, reference):
-    return tiny.write_gguf(tmp_path_factory.mktemp("model") / "tiny.gguf", reference())
+    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
+    return tiny.write_gguf(path, reference(vocab_size=tiny.GGUF_VOCAB))
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """Adapters of other autoregressive families: trained on their folders, and edited with."""
 
 import os
+from pathlib import Path
 
 import published
 import pytest
 import tiny
 
 from engine.adapter import base_of
-from engine.catalogue import resolve_local
+from engine.catalogue import chosen_adapter, resolve_local
 from engine.control import Control
 from engine.errors import CheckpointError, ConfigError
+from engine.folders import environment
 from engine.loading import load_editor
 from engine.place import residence_of
 from engine.protocol import EditRequest
@@ -59,9 +61,24 @@ def test_an_adapter_is_of_its_base_wherever_that_lies(corpus, tmp_path, monkeypa
         load_editor(str(moved), lambda message, share: None)
 
 
+def test_a_relative_path_is_whole_for_the_engine(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    Path("run/adapter.safetensors").write_bytes(b"x")
+    monkeypatch.setenv("DIFFILL_ADAPTER", "run/adapter.safetensors")
+    monkeypatch.delenv("DIFFILL_CONFIG", raising=False)
+    seen = environment()
+    assert seen["DIFFILL_ADAPTER"] == str(tmp_path / "run" / "adapter.safetensors")
+    assert "DIFFILL_CONFIG" not in seen
+    here = chosen_adapter()
+    monkeypatch.setattr("os.environ", seen)
+    monkeypatch.chdir("/")
+    assert chosen_adapter() == here
+
+
 def test_the_base_of_a_file_is_its_hash(tmp_path):
     path = tmp_path / "model.gguf"
-    tiny.write_gguf(path, tiny.reference())
+    tiny.write_gguf(path, tiny.reference(vocab_size=tiny.GGUF_VOCAB))
     local = resolve_local(str(path))
     os.utime(path, (1, 1))
     assert base_of(local) == base_of(resolve_local(str(path)))

@@ -69,7 +69,7 @@ end
 ---places
 ---@return boolean rejected false if there was nothing to reject
 function M.reject(amount)
-  if amount then return session.reject(here(), amount) end
+  if amount == "here" or amount == "file" then return session.reject(here(), amount) end
   return session.reject(here()) or M.ghost().reject(here())
 end
 
