@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import resident_engine
 
+import engine
 from engine.shared import SharedEngine
 
 TOKEN = "the-token-of-this-test"
@@ -19,22 +20,23 @@ DEADLINE_S = 30.0
 def served(engine_folder, monkeypatch):
     """Return what opens a port of the engine and gives a client of it."""
     support = Path(resident_engine.__file__).parent
-    monkeypatch.setenv("PYTHONPATH", f"{support.parents[1]}:{support}")
+    # The engine that is tested, installed or not: one from elsewhere would have another place.
+    monkeypatch.setenv("PYTHONPATH", f"{Path(engine.__file__).parents[1]}:{support}")
 
     @asynccontextmanager
     async def serve():
-        engine = SharedEngine(home=resident_engine.home(engine_folder))
+        shared = SharedEngine(home=resident_engine.home(engine_folder))
         opened = asyncio.Queue()
-        listening = asyncio.create_task(engine.listen(0, TOKEN, opened.put_nowait))
+        listening = asyncio.create_task(shared.listen(0, TOKEN, opened.put_nowait))
         port = await asyncio.wait_for(opened.get(), DEADLINE_S)
         headers = {"authorization": f"Bearer {TOKEN}"}
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=DEADLINE_S) as client:
-            client.opened, client.engine = opened, engine
+            client.opened, client.engine = opened, shared
             yield client
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-        await engine.close()
+        await shared.close()
 
     return serve
 
