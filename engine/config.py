@@ -8,6 +8,8 @@ from enum import StrEnum
 from engine.errors import ConfigError
 from engine.protocol import EditRequest, Effort
 
+CANVAS_BUCKETS = (16, 32, 64, 128, 256)  # lengths, in tokens
+
 # So many requests are worked on at once where they share passes. With eight these would be a tenth
 # cheaper, and each request would wait much longer.
 AT_ONCE = 4

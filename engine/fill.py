@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.canvas import Canvas
 from engine.causal import NoDraft, greedy, sampler
-from engine.config import Decoding, EffortConfig
+from engine.config import CANVAS_BUCKETS, Decoding, EffortConfig
 from engine.context import Context, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
@@ -33,7 +33,6 @@ from engine.tokenizer import Tokenizer
 from engine.tries import Ask, Draft, draft_of
 from engine.writing import Pen, Writing
 
-CANVAS_BUCKETS = (16, 32, 64, 128, 256)
 _TEMPERATURE = 0.6
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.config import ModelConfig, Precision
@@ -27,19 +29,17 @@ class Footprint:
     bytes: dict[Precision, int]
 
 
-def bytes_a_layer(config: ModelConfig, precision: Precision) -> float:
-    """Return what a layer's matrices take; of a layer with experts, if the model has any."""
-    c = config
-    attention = c.width * c.head_dim * (2 * c.num_heads + 2 * c.num_kv_heads)
-    mlp = 3 * c.width * c.mlp_width
-    if c.experts:
-        mlp = 3 * c.width * (c.experts.count * c.experts.width + c.experts.shared_width)
-    return (attention + mlp) * _BYTES[precision][0]
-
-
-def bytes_of_ends(config: ModelConfig, precision: Precision) -> float:
-    """Return what embedding and output take."""
-    return config.vocab_size * config.width * sum(_BYTES[precision][1:])
+def bytes_by_layer(
+    names: Iterable[str], config: ModelConfig, precision: Precision
+) -> dict[int, float]:
+    """Return what the weights of these names take, by layer; -1 has embedding, output and such."""
+    layer, output, embedded = _BYTES[precision]
+    ends = {"lm_head.weight": output, "embed_tokens.weight": embedded}
+    found: dict[int, float] = defaultdict(float)
+    for name in names:
+        number = int(name.split(".")[1]) if name.startswith("layers.") else -1
+        found[number] += math.prod(size_of(name, config)) * ends.get(name, layer)
+    return found
 
 
 def footprint(shape: Shape, config: ModelConfig) -> Footprint:

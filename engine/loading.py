@@ -30,7 +30,7 @@ from engine.recognition import family_of
 from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
 from engine.tokenizer import Buildable, Tokenizer
-from engine.weights import PackedWeights, Weights, host_weights, pack, weights_of
+from engine.weights import PackedWeights, Weights, pack, weights_of
 
 log = logging.getLogger(__name__)
 
@@ -174,11 +174,12 @@ def _placed(
     weights = weights_of(config, tensors, precision, device)
     if device == CPU:
         return weights
-    count = layers_within(room_on(device), config, precision)
+    count = layers_within(room_on(device), tensors, config, precision)
     if count == config.num_layers:
         return weights
     log.warning("%d of %d layers have room on %s", count, config.num_layers, device)
-    return OffloadedWeights(weights, host_weights(config, tensors, precision), count)
+    far = weights_of(config, tensors, precision, device, far=True)
+    return OffloadedWeights(weights, far, count)
 
 
 def _packed(local: LocalModel, report: Callable[[str, float], None]) -> PackedWeights:

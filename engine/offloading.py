@@ -6,14 +6,15 @@ The matrices of those are brought over for each pass, which takes as long as tha
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from engine.config import ModelConfig, Precision
 from engine.errors import ConfigError
-from engine.footprint import bytes_a_layer, bytes_of_ends
+from engine.footprint import bytes_by_layer
 from engine.linear import Linear
 from engine.weights import Embedding, Weights
 
@@ -62,16 +63,19 @@ def room_on(device: torch.device) -> float:
     return float("inf")
 
 
-def layers_within(room: float, config: ModelConfig, precision: Precision) -> int:
-    """Return how many layers have room besides embedding and output.
+def layers_within(
+    room: float, names: Iterable[str], config: ModelConfig, precision: Precision
+) -> int:
+    """Return how many layers have room besides embedding and output, given all tensors' names.
 
     Raises:
         ConfigError: if not even those two have.
     """
-    left = room - bytes_of_ends(config, precision)
-    if left < 0:
+    sizes = bytes_by_layer(names, config, precision)
+    if sizes[-1] > room:
         raise ConfigError(
-            f"embedding and output alone need {bytes_of_ends(config, precision) / 1e9:.1f} GB on "
-            f"the device, which has {room / 1e9:.1f} GB for weights: set DIFFILL_DEVICE=cpu"
+            f"embedding and output alone need {sizes[-1] / 1e9:.1f} GB on the device, "
+            f"which has {room / 1e9:.1f} GB for weights: set DIFFILL_DEVICE=cpu"
         )
-    return int(min(config.num_layers, left // bytes_a_layer(config, precision)))
+    taken = accumulate((sizes[layer] for layer in range(config.num_layers)), initial=sizes[-1])
+    return sum(total <= room for total in taken) - 1

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.config import CANVAS_BUCKETS
 from engine.model import Transformer
 from engine.past import Past
 from engine.weights import Weights
@@ -29,7 +30,6 @@ Recorder = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 SLOTS, POSITIONS = 32, 4096
 _STORE_BYTES = 2 << 30  # of a large model's slots there are fewer
 _TOKENS = (1, 2, 4, 8, 16, 32, 64)  # of a decoding pass; larger ones run as they come
-_CANVASES = (16, 32, 64, 128, 256)  # lengths: those of fill.py
 _HORIZONS = (512, 1024, 2048, 4096)
 _WARM_UPS = 2  # libraries choose their kernels in the first runs, which must not be recorded
 
@@ -147,7 +147,7 @@ class RecordedTransformer(Transformer):
 
         Each sees all of the cache and all of itself, none of the others.
         """
-        if lengths or cache.slot is None or len(x) not in _CANVASES:
+        if lengths or cache.slot is None or len(x) not in CANVAS_BUCKETS:
             return super().canvas(x, cache, lengths)
         end = cache.length + len(x)
         places = torch.arange(cache.length, end)

@@ -153,35 +153,26 @@ def weights_of(
     tensors: Mapping[str, Tensor],
     precision: Precision,
     device: torch.device = CPU,
+    *,
+    far: bool = False,
 ) -> Weights:
-    """Return what a model is built from; nothing is read before a layer asks for it."""
+    """Return what a model is built from; nothing is read before a layer asks for it.
+
+    On a device it is put there, unless it is `far`: then it is brought over for each pass.
+    """
     on_cpu = device == CPU
-    tensors = tensors if on_cpu else Placed(tensors, device)
+    if not on_cpu and not far:
+        tensors = Placed(tensors, device)
     match precision:
         case Precision.FLOAT32:
-            return FloatWeights(config, tensors, torch.float32)
+            return (StoredWeights if far else FloatWeights)(config, tensors, torch.float32)
         case Precision.BFLOAT16:
-            kind = StoredWeights if on_cpu else FloatWeights
+            kind = StoredWeights if on_cpu or far else FloatWeights
             return kind(config, tensors, torch.bfloat16)
         case Precision.INT8:
             return QuantizedWeights(config, tensors, on_cpu=on_cpu)
         case Precision.INT4:
             return FourBitWeights(config, tensors, on_cpu=on_cpu)
-
-
-def host_weights(
-    config: ModelConfig, tensors: Mapping[str, Tensor], precision: Precision
-) -> Weights:
-    """Return what the layers are built from whose matrices stay on the host of a device."""
-    match precision:
-        case Precision.FLOAT32:
-            return StoredWeights(config, tensors, torch.float32)
-        case Precision.BFLOAT16:
-            return StoredWeights(config, tensors, torch.bfloat16)
-        case Precision.INT8:
-            return QuantizedWeights(config, tensors, on_cpu=False)
-        case Precision.INT4:
-            return FourBitWeights(config, tensors, on_cpu=False)
 
 
 class PackedWeights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.config import EFFORTS, Decoding
+from engine.config import CANVAS_BUCKETS, EFFORTS, Decoding
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.evaluation.cases import Case
@@ -13,7 +13,7 @@ from engine.evaluation.edits import EditTask
 from engine.evaluation.modes import CAUSAL, DENOISED, FIXED_TOKENS
 from engine.evaluation.scores import first_line
 from engine.family import Family, Layout
-from engine.fill import CANVAS_BUCKETS, Filler
+from engine.fill import Filler
 from engine.fillers import filler_of
 from engine.lengths import LENGTHS
 from engine.loading import editor_on

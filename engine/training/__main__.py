@@ -11,6 +11,7 @@ import torch
 
 from engine.adapter import base_of
 from engine.catalogue import resolve_local
+from engine.config import CANVAS_BUCKETS
 from engine.errors import ConfigError, EngineError
 from engine.family import Family
 from engine.loading import parts_of
@@ -18,7 +19,6 @@ from engine.model import Layer, Transformer
 from engine.placement import Placed
 from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
-from engine.training.batches import BUCKETS
 from engine.training.samples import Corpus, Sampler
 from engine.training.trainable import rescale
 from engine.training.trainer import Recipe, Run
@@ -57,7 +57,7 @@ def _train(args: argparse.Namespace) -> int:
     model = Transformer(FloatWeights(config, tensors))
     tokenizer = Tokenizer(vocabulary)
     samplers = [
-        Sampler(corpus, tokenizer, family, args.context, BUCKETS[-1], seed)
+        Sampler(corpus, tokenizer, family, args.context, CANVAS_BUCKETS[-1], seed)
         for corpus, seed in ((train, args.seed), (held, 0))
     ]
     if args.compile:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from engine.config import CANVAS_BUCKETS
 from engine.training.samples import Sample, Sampler
 
-BUCKETS = (16, 32, 64, 128, 256)  # canvas lengths
 _STEP = 8  # of the lengths of canvases without a tail
 _UNIT = 8  # batches drawn and sorted together, so that samples of one size meet
 _TOO_SHORT = 0.1  # of the samples get a canvas that does not hold all of the hole
@@ -58,11 +58,11 @@ class _Units(Dataset[list[Batch]]):
 def canvas_length(rng: random.Random, sample: Sample) -> int:
     """Draw the bucket of a sample: the text, its end, a tail of void; or too short on purpose."""
     need = len(sample.text) + 1
-    if need > BUCKETS[0] and sample.draft is None and rng.random() < _TOO_SHORT:
-        return rng.choice([b for b in BUCKETS if b < need])
+    if need > CANVAS_BUCKETS[0] and sample.draft is None and rng.random() < _TOO_SHORT:
+        return rng.choice([b for b in CANVAS_BUCKETS if b < need])
     if rng.random() < _LONG_TAIL:
         need += rng.randrange(64)
-    return next((b for b in BUCKETS if b >= need), BUCKETS[-1])
+    return next((b for b in CANVAS_BUCKETS if b >= need), CANVAS_BUCKETS[-1])
 
 
 def _bare_length(_rng: random.Random, sample: Sample) -> int:

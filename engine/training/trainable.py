@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from engine.linear import LowRank
 from engine.model import Transformer
+from engine.shape import size_of
 from engine.weights import projections_of
 
 SCALE = 2.0
@@ -27,22 +28,12 @@ class TrainableAdapter:
 
     def __init__(self, model: Transformer, rank: int, seed: int) -> None:
         c = model.config
-        attention, keys = c.num_heads * c.head_dim, c.num_kv_heads * c.head_dim
-        sizes = {
-            "self_attn.q_proj": (c.width, attention),
-            "self_attn.k_proj": (c.width, keys),
-            "self_attn.v_proj": (c.width, keys),
-            "self_attn.o_proj": (attention, c.width),
-            "mlp.gate_proj": (c.width, c.mlp_width),
-            "mlp.up_proj": (c.width, c.mlp_width),
-            "mlp.down_proj": (c.mlp_width, c.width),
-        }
         generator = torch.Generator().manual_seed(seed)
         self.rank = rank
         self.tensors: dict[str, Tensor] = {}
         for i in range(c.num_layers):
             for name in projections_of(c):
-                inputs, outputs = sizes[name]
+                outputs, inputs = size_of(f"layers.{i}.{name}.weight", c)
                 stem = f"base_model.model.model.layers.{i}.{name}"
                 down = torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs)
                 self.tensors[f"{stem}.lora_A.weight"] = down

@@ -16,7 +16,7 @@ from engine.errors import ConfigError
 from engine.families import NAMED
 from engine.fill import FimDenoiser
 from engine.folder import CheckpointFolder
-from engine.footprint import bytes_a_layer, bytes_of_ends, footprint
+from engine.footprint import bytes_by_layer, footprint
 from engine.loading import load_editor
 from engine.model import Transformer
 from engine.passes import Passes
@@ -33,21 +33,22 @@ HOLES = tuple(
 )
 
 
+def edited(folder, effort):
+    editor = load_editor(str(folder), lambda message, share: None)
+    asked = EditRequest(text=TEXT, spans=HOLES, effort=effort, max_tokens=12)
+    (candidate,) = editor.edit(asked, Control()).candidates
+    return candidate.replacements
+
+
 @pytest.mark.parametrize("family", published.FORMS)
 def test_a_model_answers_on_another_device_as_on_the_cpu(family, tmp_path, monkeypatch):
     folder = published.write(tmp_path, family, published.reference(published.FORMS[family][0]))
     monkeypatch.setenv("DIFFILL_PRECISION", "float32")
 
-    def edits():
-        editor = load_editor(str(folder), lambda message, share: None)
-        asked = EditRequest(text=TEXT, spans=HOLES, effort=Effort.BALANCED, max_tokens=12)
-        (candidate,) = editor.edit(asked, Control()).candidates
-        return candidate.replacements
-
-    expected = edits()
+    expected = edited(folder, Effort.BALANCED)
     monkeypatch.setenv("DIFFILL_DEVICE", str(DEVICE))
     with SecondDevice() as device:
-        assert edits() == expected
+        assert edited(folder, Effort.BALANCED) == expected
     assert device.reads
 
 
@@ -131,19 +132,17 @@ def test_what_has_no_room_is_brought_over(family, precision, tmp_path, monkeypat
 
     def answer():
         with SecondDevice():
-            editor = load_editor(str(folder), lambda message, share: None)
-            asked = EditRequest(text=TEXT, spans=HOLES, effort=Effort.QUICK, max_tokens=8)
-            (candidate,) = editor.edit(asked, Control()).candidates
-            return candidate.replacements
+            return edited(folder, Effort.QUICK)
 
     expected = answer()
     assert caplog.text == ""
-    config, kind = CheckpointFolder(folder, family_of(folder)).config, Precision(precision)
-    room = bytes_of_ends(config, kind) + 1.5 * bytes_a_layer(config, kind)
+    files = CheckpointFolder(folder, family_of(folder))
+    sizes = bytes_by_layer(files, files.config, Precision(precision))
+    room = sizes[-1] + sizes[0] + 0.5 * sizes[1]
     monkeypatch.setenv("DIFFILL_DEVICE_GB", str(room / 0.75 / 1e9))
     assert answer() == expected
-    assert f"1 of {config.num_layers} layers have room on {DEVICE}" in caplog.text
-    monkeypatch.setenv("DIFFILL_DEVICE_GB", str(bytes_of_ends(config, kind) / 1e9))
+    assert f"1 of {files.config.num_layers} layers have room on {DEVICE}" in caplog.text
+    monkeypatch.setenv("DIFFILL_DEVICE_GB", str(sizes[-1] / 1e9))
     with pytest.raises(ConfigError, match="embedding and output alone need"):
         answer()
     monkeypatch.setenv("DIFFILL_DEVICE_GB", "much")
@@ -153,12 +152,14 @@ def test_what_has_no_room_is_brought_over(family, precision, tmp_path, monkeypat
 
 @pytest.mark.parametrize("family", ["dream", "llada-moe", "qwen2.5-coder"])
 @pytest.mark.parametrize("precision", Precision)
-def test_a_layer_takes_what_the_footprint_says(family, precision, tmp_path):
+def test_the_layers_add_up_to_the_footprint(family, precision, tmp_path):
     folder = published.write(tmp_path, family, published.reference(published.FORMS[family][0]))
-    config = CheckpointFolder(folder, family_of(folder)).config
-    whole = footprint(NAMED[family].shape, config).bytes[precision]
-    parts = bytes_of_ends(config, precision) + config.num_layers * bytes_a_layer(config, precision)
-    assert 0.97 * parts < whole < 1.05 * parts
+    files = CheckpointFolder(folder, family_of(folder))
+    assert not files.config.tied_embedding
+    whole = footprint(NAMED[family].shape, files.config).bytes[precision]
+    parts = bytes_by_layer(files, files.config, precision)
+    assert sorted(parts) == [-1, *range(files.config.num_layers)]
+    assert sum(parts.values()) == pytest.approx(whole, abs=1)
 
 
 def test_a_checkpoint_is_placed_tensor_by_tensor():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from engine.control import Control
 from engine.model import Transformer
 from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
+from engine.shape import size_of
+from engine.weights import projections_of
 from tests.gpu.timing import wait_for
 
 _RUNS = 5
@@ -87,6 +90,6 @@ def _run(model: Transformer, prompt: list[int], hole: int, batch: int) -> tuple[
 def _weight_bytes(model: Transformer) -> int:
     """Return the bytes of the matrices that a pass reads."""
     c = model.config
-    qkv = c.width * (c.num_heads + 2 * c.num_kv_heads) * c.head_dim
-    layer = qkv + c.num_heads * c.head_dim * c.width + 3 * c.width * c.mlp_width
-    return (c.num_layers * layer + c.width * c.vocab_size) * model.dtype.itemsize
+    layers = (f"layers.{i}.{part}" for i in range(c.num_layers) for part in projections_of(c))
+    sizes = (size_of(f"{name}.weight", c) for name in (*layers, "lm_head"))
+    return sum(map(math.prod, sizes)) * model.dtype.itemsize

@@ -7,7 +7,8 @@ import pytest
 import tiny
 import torch
 
-from engine.training.batches import BUCKETS, batches
+from engine.config import CANVAS_BUCKETS
+from engine.training.batches import batches
 from engine.training.holes import hole, piece
 from engine.training.older import older, renamed
 
@@ -78,7 +79,7 @@ def test_batches_go_on_at_any_step(sampler):
     whole = [*take(0), *take(3), *take(6), *take(9)]
     again = [*take(0), *take(3), *take(6, workers=1), *take(9)]
     for one, other in zip(whole, again, strict=True):
-        assert one.text.shape[1] in BUCKETS
+        assert one.text.shape[1] in CANVAS_BUCKETS
         assert torch.equal(one.text, other.text)
         assert torch.equal(one.context, other.context)
     assert torch.equal(whole[7].text, take(7)[0].text)
