@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.four_bit import grouped
-from engine.linear import Int8Weight, LowRank
+from engine.int8 import Int8Weight
+from engine.linear import LowRank
 
 
 class UnpackedInt8:

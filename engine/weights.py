@@ -22,7 +22,8 @@ from torch import Tensor
 from engine.config import ModelConfig, Precision
 from engine.errors import CheckpointError, ConfigError
 from engine.four_bit import Int4Linear, group_of
-from engine.linear import FloatLinear, Int8Linear, Int8Weight, Linear, SplitLinear
+from engine.int8 import Int8Linear, Int8Weight
+from engine.linear import FloatLinear, Linear, SplitLinear
 from engine.placement import CPU, Placed
 from engine.tokenizer import Vocabulary
 from engine.unpacked import UnpackedInt4, UnpackedInt8

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.linear import Int8Linear, Int8Weight
+from engine.int8 import Int8Linear, Int8Weight
 from engine.model import Transformer
 from engine.prefix_cache import BLOCK
 

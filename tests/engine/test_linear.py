@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.four_bit import grouped
-from engine.linear import FloatLinear, Int8Linear, Int8Weight, LowRank
+from engine.int8 import Int8Linear, Int8Weight
+from engine.linear import FloatLinear, LowRank
 from engine.unpacked import UnpackedInt4, UnpackedInt8
 
 
@@ -14,19 +15,9 @@ def random():
     return lambda *shape: torch.randn(shape, generator=generator)
 
 
-def relative_error(actual, expected):
-    return float((actual - expected).norm() / expected.norm())
-
-
 def test_float_is_the_plain_product(random):
     x, weight, bias = random(5, 8), random(3, 8), random(3)
     torch.testing.assert_close(FloatLinear(weight, bias)(x), x @ weight.T + bias)
-
-
-def test_int8_is_close_to_float(random):
-    x, weight, bias = random(16, 64), random(48, 64), random(48)
-    got = Int8Linear(Int8Weight.of(weight), bias)(x)
-    assert 0 < relative_error(got, FloatLinear(weight, bias)(x)) < 0.02
 
 
 def test_what_is_unpacked_is_what_was_packed(random):
@@ -38,56 +29,8 @@ def test_what_is_unpacked_is_what_was_packed(random):
     assert values.unique().tolist() == list(range(16))
     expected = F.linear(x, (values * scale + low).flatten(1), bias)
     torch.testing.assert_close(UnpackedInt4(weight, 32, bias)(x), expected)
-    assert 0.01 < relative_error(expected, F.linear(x, weight, bias)) < 0.1
-
-
-def test_an_outlier_hurts_its_own_token_only(random):
-    x, weight = random(6, 64), random(48, 64)
-    linear = Int8Linear(Int8Weight.of(weight))
-    before = linear(x)
-    x[2, 5] *= 1000
-    after = linear(x)
-    others = [0, 1, 3, 4, 5]
-    torch.testing.assert_close(after[others], before[others], atol=1e-5, rtol=0.01)
-    for token in others:
-        assert relative_error(after[token], x[token] @ weight.T) < 0.03
-
-
-def test_a_token_is_rounded_as_if_it_were_alone(random):
-    x = random(6, 64) * torch.logspace(-2, 3, 6)[:, None] + random(6, 1)
-    linear = Int8Linear(Int8Weight.of(random(48, 64)), random(48))
-    assert torch.equal(linear(x), torch.cat([linear(token) for token in x.split(1)]))
-
-
-def test_a_small_row_keeps_its_own_scale(random):
-    x, weight = random(4, 32), random(8, 32)
-    weight[3] *= 1e-4
-    got = Int8Linear(Int8Weight.of(weight))(x)
-    assert relative_error(got[:, 3], x @ weight[3]) < 0.02
-
-
-def test_zeros_stay_zeros(random):
-    weight = random(8, 16)
-    weight[2] = 0
-    x = random(3, 16)
-    x[1] = 0
-    got = Int8Linear(Int8Weight.of(weight))(x)
-    assert torch.equal(got[1], torch.zeros(8))
-    assert torch.equal(got[:, 2], torch.zeros(3))
-
-
-def test_quantised_values_span_the_range(random):
-    weight = Int8Weight.of(random(8, 16))
-    assert weight.values.dtype == torch.int8
-    assert weight.values.abs().amax(1).tolist() == [127] * 8
-
-
-def test_stacked_equals_separate(random):
-    x = random(5, 32)
-    weights = [Int8Weight.of(random(n, 32)) for n in (8, 4, 2)]
-    stacked = Int8Linear(Int8Weight.stacked(weights))(x)
-    assert torch.equal(stacked, torch.cat([Int8Linear(w)(x) for w in weights], 1))
-    assert Int8Weight.stacked(weights[:1]) is weights[0]
+    exact = F.linear(x, weight, bias)
+    assert 0.01 < (expected - exact).norm() / exact.norm() < 0.1
 
 
 def test_updates_side_by_side_equal_separate_ones(random):

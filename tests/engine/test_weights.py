@@ -5,7 +5,7 @@ import tiny
 import torch
 
 from engine.errors import CheckpointError
-from engine.linear import Int8Linear, Int8Weight
+from engine.int8 import Int8Linear, Int8Weight
 from engine.model import Transformer
 from engine.weights import FloatWeights, PackedWeights, pack
 

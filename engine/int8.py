@@ -1,0 +1,136 @@
+"""Linear layers in int8 on the CPU, by torch's own kernels. Shapes: T tokens, I inputs, O outputs.
+
+Activations are quantised on the fly, each token with a range of its own: the outliers of a single
+token in `down_proj` would cost the default model half of its accuracy otherwise. And a token's
+result does not depend on those beside it, to the bit.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.linear import LowRank
+
+# Keeps a row of zeros from dividing by zero; far below any real activation.
+_TINY = 1e-12
+_ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
+_DEARER_FROM = 1 << 21  # numbers of a matrix for which oneDNN's kernel is worth its dearer call
+
+
+@functools.cache
+def _has_vnni() -> bool:
+    """Tell whether 8-bit products add up in 32 bits; in 16 bits full 8-bit inputs overflow."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict[str, bool])()  # torch >= 2.10
+    return capabilities.get("avx512_vnni", False) or capabilities.get("avx_vnni", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Weight:
+    """A weight matrix in int8: row i stands for values[i] * scale[i]."""
+
+    values: Tensor  # (O, I) int8
+    scale: Tensor  # (O,) float32
+
+    @classmethod
+    def of(cls, weight: Tensor) -> Int8Weight:
+        """Quantise (O, I) of any float type, symmetric, a scale a row."""
+        made = cls(
+            torch.empty(weight.shape, dtype=torch.int8, device=weight.device),
+            torch.empty(len(weight), device=weight.device),
+        )
+        columns = (column.split(_ROWS) for column in (weight, made.values, made.scale))
+        for rows, values, scale in zip(*columns, strict=True):
+            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
+            values.copy_((rows / scale[:, None]).round())
+        return made
+
+    @classmethod
+    def stacked(cls, weights: Sequence[Int8Weight]) -> Int8Weight:
+        """Join the rows of several matrices that share their input."""
+        if len(weights) == 1:
+            return weights[0]
+        return cls(torch.cat([w.values for w in weights]), torch.cat([w.scale for w in weights]))
+
+    def sums(self) -> Tensor:
+        """Return what each row adds up to (O,)."""
+        # By numpy: torch makes wider numbers of all it adds up, half a gigabyte for an output.
+        return torch.from_numpy(self.values.numpy().sum(1, dtype=np.int32)) * self.scale
+
+
+class StretchedProduct:
+    """x W^T by the kernel that torch chooses on any processor, which takes one range for all of x.
+
+    Stretching each token to 0 to 1 first makes that range fit them all; the sums of the weight's
+    rows put back what the stretching took away.
+    """
+
+    def __init__(self, weight: Int8Weight) -> None:
+        zero = torch.zeros(len(weight.scale), dtype=torch.long)
+        with warnings.catch_warnings():
+            # Torch moves these tensors to another package after 2.13; our range ends there.
+            warnings.simplefilter("ignore", UserWarning)
+            quantized = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateUsage]
+                weight.values, weight.scale.double(), zero, 0
+            )
+        self._packed = torch.ops.quantized.linear_prepack(quantized, None)
+        self._reduce_range = not _has_vnni()
+        self._sums = weight.sums()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x (..., I) to (..., O)."""
+        # (..., 1) each; torch's aminmax does the same many times slower.
+        low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
+        scale = (high - low).clamp_min(_TINY)
+        y = torch.ops.quantized.linear_dynamic((x - low) / scale, self._packed, self._reduce_range)
+        return y.mul_(scale).addcmul_(low, self._sums)
+
+
+class CentredProduct:
+    """x W^T by oneDNN's kernel, for processors with VNNI or AMX; a token is -127 to 127.
+
+    The kernel is fast for unsigned numbers alone, so 128 is added to each, and what that makes of
+    the product is taken off as a bias.
+    """
+
+    def __init__(self, weight: Int8Weight) -> None:
+        self._packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
+        self._scale = weight.scale / 127
+        self._zero = torch.zeros(len(weight.scale), dtype=torch.long)
+        self._bias = weight.sums() * (-128 / 127)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map x (..., I) to (..., O)."""
+        most = x.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
+        # Torch makes signed bytes of floats three times as fast as unsigned ones.
+        q = (x * (127 / most)).round_().to(torch.int8).view(torch.uint8).add_(128)
+        y = torch.ops.onednn.qlinear_pointwise(
+            q, 1.0, 0, self._packed, self._scale, self._zero, self._bias,
+            1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        return y.mul_(most)
+
+
+class Int8Linear:
+    """y = x W^T + b with weights in int8, a scale a row."""
+
+    def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
+        is_dearer_worth = _has_vnni() and weight.values.numel() >= _DEARER_FROM
+        self._product = (CentredProduct if is_dearer_worth else StretchedProduct)(weight)
+        self.bias = bias
+        self.update: LowRank | None = None
+
+    def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
+        """Map x (..., I) to (..., O), with the update if `adapted`."""
+        y = self._product(x)
+        if self.bias is not None:
+            y = y.add_(self.bias)
+        if adapted and self.update:
+            self.update.add_to(y, x)
+        return y
