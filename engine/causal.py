@@ -23,15 +23,18 @@ Pick = Callable[[Tensor], Tensor]
 class Draft(Protocol):
     """Whoever guesses what comes next."""
 
-    def propose(self, emitted: Sequence[int]) -> list[int]:
-        """Return tokens that may follow those emitted so far; none if there is no idea."""
+    def propose(self, emitted: Sequence[int], state: Tensor | None) -> list[int]:
+        """Return tokens that may follow those emitted so far; none if there is no idea.
+
+        `state` (D,) is the hidden state that led to the last of them, None if it is not at hand.
+        """
         ...
 
 
 class NoDraft:
     """Sequential mode: the model alone, one token a pass."""
 
-    def propose(self, emitted: Sequence[int]) -> list[int]:
+    def propose(self, emitted: Sequence[int], state: Tensor | None) -> list[int]:
         """Return nothing."""
         return []
 
@@ -92,13 +95,14 @@ class Strand:
         self._draft, self._pick = draft, pick
         self._emitted, self._pending = list(emitted), list(prompt)
         self._guess: list[int] = []
+        self._state: Tensor | None = None  # (D,), which led to the last emitted token
 
     def next_run(self) -> list[int]:
         """Return the tokens to run now: those that no pass has seen, and a draft; [] if no room."""
         room = self.cache.capacity - self.cache.length - len(self._pending)
         if room < 0:
             return []
-        self._guess = self._draft.propose(self._emitted)[:room]
+        self._guess = self._draft.propose(self._emitted, self._state)[:room]
         return self._pending + self._guess
 
     @property
@@ -106,8 +110,11 @@ class Strand:
         """How many of the last states of a run are to be read."""
         return len(self._guess) + 1
 
-    def take(self, logits: Tensor) -> CausalStep:
-        """Take what a run led to, logits (num_rows, V), as far as draft and model agree."""
+    def take(self, states: Tensor, logits: Tensor) -> CausalStep:
+        """Take what a run led to, as far as draft and model agree.
+
+        Its states (num_rows, D), and their logits (num_rows, V).
+        """
         chosen = self._pick(logits).to(logits.device)  # a sampler's are the host's
         own = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
         tokens, scores = (column.tolist() for column in on_host(chosen, own))
@@ -115,6 +122,7 @@ class Strand:
         while agreed < len(self._guess) and self._guess[agreed] == tokens[agreed]:
             agreed += 1
         self.cache.keep(len(self._pending) + agreed)
+        self._state = states[agreed]
         tokens = tokens[: agreed + 1]
         self._emitted += tokens
         self._pending = tokens[-1:]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 # Tokens proposed while draft and model agree, and right after they did not.
 _ALIGNED_RUN, _LOST_RUN = 24, 2
 # So many last tokens tell a place in the old text from another; the first number is sure of it.
@@ -28,8 +30,8 @@ class OldTextDraft:
         for place, token in enumerate(self._old, 1):
             self._ends.setdefault(token, []).append(place)
 
-    def propose(self, emitted: Sequence[int]) -> list[int]:
-        """Return the old tokens that would come next."""
+    def propose(self, emitted: Sequence[int], state: Tensor | None = None) -> list[int]:
+        """Return the old tokens that would come next; the state says nothing of them."""
         for i in range(self._seen, len(emitted)):
             if self._place < len(self._old) and self._old[self._place] == emitted[i]:
                 self._place += 1
@@ -79,7 +81,7 @@ class ContextDraft:
             self._note(place, first=0)
         self._append(before)
 
-    def propose(self, emitted: Sequence[int]) -> list[int]:
+    def propose(self, emitted: Sequence[int], state: Tensor | None = None) -> list[int]:
         """Return the tokens that followed the longest known ending; none if there is none."""
         new = list(emitted[self._seen :])
         self._seen = len(emitted)

@@ -110,8 +110,9 @@ class Filler:
                 # Not drafted: that would shift which random number meets which token.
                 pick = sampler(_TEMPERATURE, number)
                 return Writing(pen, f"drawn with seed {number}, {by}", own, NoDraft(), pick)
-            verified = self._decoding is Decoding.VERIFIED
-            draft = ContextDraft(before, after) if verified else NoDraft()
+            draft = NoDraft()
+            if self._decoding is Decoding.VERIFIED:
+                draft = self._model.drafted(ContextDraft(before, after))
             return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
 
         by = "with the adapter" if adapted else "by the base alone"

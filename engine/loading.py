@@ -15,6 +15,7 @@ from engine.adapter import base_of, load_adapter
 from engine.catalogue import LocalModel, chosen_adapter, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
 from engine.config import Decoding, ModelConfig, Precision
+from engine.draft_head import read_draft_head
 from engine.edit import Editor
 from engine.errors import CheckpointError, ConfigError
 from engine.family import Family, Layout
@@ -22,6 +23,7 @@ from engine.fillers import filler_of
 from engine.folder import CheckpointFolder
 from engine.folders import cache_dir
 from engine.gemma import DiffusionGemma
+from engine.int8 import Int8Linear
 from engine.model import Transformer
 from engine.offloading import OffloadedWeights, layers_within, room_on
 from engine.placement import CPU, ready_device
@@ -30,6 +32,7 @@ from engine.recognition import family_of
 from engine.recorded import RecordedTransformer
 from engine.rewrite import Rewriter
 from engine.tokenizer import Buildable, Tokenizer
+from engine.unpacked import UnpackedInt8
 from engine.weights import PackedWeights, Weights, pack, weights_of
 
 log = logging.getLogger(__name__)
@@ -114,6 +117,12 @@ def shipped_adapter(local: LocalModel) -> Path | None:
     return adapter if adapter.exists() else None
 
 
+def shipped_drafts(local: LocalModel) -> Path | None:
+    """Return the draft head that comes with Diffill for a model, None if there is none."""
+    drafts = ADAPTERS / f"{local.entry.name}.drafts.safetensors"
+    return drafts if drafts.exists() else None
+
+
 def load_model(
     local: LocalModel,
     report: Callable[[str, float], None],
@@ -139,7 +148,12 @@ def load_model(
     transformer = network_of(weights)
     if adapter:
         report("reading the adapter", 0.95)
-        load_adapter(transformer, adapter, base_of(local))
+        base = base_of(local)
+        load_adapter(transformer, adapter, base)
+        # Its guesses are read one by one, each a wait for a device that is not the host.
+        if (drafts := shipped_drafts(local)) and device == CPU:
+            kind = Int8Linear if transformer.dtype == torch.float32 else UnpackedInt8
+            transformer.draft_head = read_draft_head(drafts, base, transformer.embed, kind)
     report("ready", 1.0)
     return transformer, tokenizer
 

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.causal import Draft
+from engine.draft_head import DraftHead, HeadDraft
 from engine.linear import Linear, LowRank
 from engine.mlp import mlp_of
 from engine.norm import norm_of, rms_norm
@@ -93,6 +95,7 @@ class Transformer:
         self.head = weights.linear(["lm_head"])
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
+        self.draft_head: DraftHead | None = None
         self.device, self.dtype = self.norm.weight.device, self.norm.weight.dtype
         self._places: Tensor | None = None  # (positions, D): learned, added to what is embedded
         if not config.rotary_dim:
@@ -122,6 +125,10 @@ class Transformer:
         own.copy(cache, cache.length)
         own.horizon = cache.horizon
         return own
+
+    def drafted(self, known: Draft) -> Draft:
+        """Return a draft that also guesses what is not known, if the model has a head for that."""
+        return HeadDraft(self.draft_head, self.embed, known) if self.draft_head else known
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""

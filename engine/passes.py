@@ -31,7 +31,9 @@ class _Asked:
     strands: Sequence[Strand]
     runs: Sequence[list[int]]
     adapted: bool
-    logits: list[Tensor] = field(default_factory=list[Tensor])  # (num_rows, V) of each strand
+    # Of each strand (num_rows, D) and (num_rows, V).
+    states: list[Tensor] = field(default_factory=list[Tensor])
+    logits: list[Tensor] = field(default_factory=list[Tensor])
     error: BaseException | None = None
     is_done: bool = False
 
@@ -67,8 +69,8 @@ class Passes:
         if runs:
             asked = _Asked([strands[i] for i in runs], list(runs.values()), adapted)
             self._answer(asked)
-            for i, logits in zip(runs, asked.logits, strict=True):
-                steps[i] = strands[i].take(logits)
+            for i, states, logits in zip(runs, asked.states, asked.logits, strict=True):
+                steps[i] = strands[i].take(states, logits)
         return steps
 
     def decode(self, strand: Strand, *, adapted: bool = False) -> Iterator[CausalStep]:
@@ -132,6 +134,7 @@ class Passes:
         hidden = self._model.decode_each(runs, adapted=together[0].adapted)
         counts = [strand.num_rows for asked in together for strand in asked.strands]
         rows = torch.cat([h[-count:] for h, count in zip(hidden, counts, strict=True)])
-        logits = iter(self._model.logits(rows).split(counts))
+        states, logits = iter(rows.split(counts)), iter(self._model.logits(rows).split(counts))
         for asked in together:
+            asked.states = [next(states) for _ in asked.strands]
             asked.logits = [next(logits) for _ in asked.strands]

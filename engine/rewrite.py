@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.causal import Pick, Strand, greedy, sampler
+from engine.causal import Draft, Pick, Strand, greedy, sampler
 from engine.chat import conversation
 from engine.config import EffortConfig
 from engine.control import Control
@@ -28,7 +28,7 @@ from engine.passes import Passes
 from engine.prefix_cache import PrefixCache
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
-from engine.tries import Draft
+from engine.tries import Draft as Finished
 from grammars.lines import indentation
 
 _SYSTEM = (
@@ -88,7 +88,7 @@ class Rewriter:
         effort: EffortConfig,
         seed: int,
         control: Control,
-    ) -> Iterator[Draft]:
+    ) -> Iterator[Finished]:
         """Yield new texts for the hole's old one without end: the greedy ones, then samples.
 
         An answer that changes nothing is taken up again where the model was least sure of it, with
@@ -119,14 +119,14 @@ class Rewriter:
         def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
-            draft = OldTextDraft(old_ids)
+            draft = self._model.drafted(OldTextDraft(old_ids))
             with self._passes.joined(control):
                 return self._answer(cache, prompt, head, draft, pick, room, control)
 
-        def draft(made: _Answer) -> Draft:
+        def draft(made: _Answer) -> Finished:
             score = sum(made.scores) / max(1, len(made.scores))
             text, count = region.read(made.text), len(made.ids)
-            return Draft(text, count, score, control.draft, control.how)
+            return Finished(text, count, score, control.draft, control.how)
 
         made = answer(first, lead, "the likeliest tokens")
         yield (told := draft(made))
@@ -148,7 +148,7 @@ class Rewriter:
         cache: Cache,
         prompt: list[int],
         head: list[int],
-        guess: OldTextDraft,
+        guess: Draft,
         pick: Pick,
         room: int,
         control: Control,
@@ -211,13 +211,13 @@ class _Watched:
 class _After:
     """A draft that is told of tokens which were not decoded but given, and of the room for all."""
 
-    def __init__(self, draft: OldTextDraft, given: list[int], room: int) -> None:
+    def __init__(self, draft: Draft, given: list[int], room: int) -> None:
         self._draft, self._given, self._room = draft, given, room
 
-    def propose(self, emitted: Sequence[int]) -> list[int]:
+    def propose(self, emitted: Sequence[int], state: Tensor | None) -> list[int]:
         """Return what may follow the given tokens and those emitted, and one more token after."""
         answer = [*self._given, *emitted]
-        return self._draft.propose(answer)[: max(0, self._room - len(answer) - 1)]
+        return self._draft.propose(answer, state)[: max(0, self._room - len(answer) - 1)]
 
 
 def _differs(new: str, old: str) -> bool:

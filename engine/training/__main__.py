@@ -1,4 +1,4 @@
-"""Train the canvas adapter: `python -m engine.training --help`."""
+"""Train the canvas adapter and the draft head: `python -m engine.training --help`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pathlib import Path
 
 import torch
 
-from engine.adapter import base_of
-from engine.catalogue import resolve_local
+from engine.adapter import base_of, load_adapter
+from engine.catalogue import LocalModel, resolve_local
 from engine.config import CANVAS_BUCKETS
 from engine.errors import ConfigError, EngineError
 from engine.family import Family
-from engine.loading import parts_of
+from engine.loading import adapter_of, parts_of
 from engine.model import Layer, Transformer
 from engine.placement import Placed
 from engine.tokenizer import Tokenizer
 from engine.training import curves, parts
+from engine.training.drafts import DraftRecipe, DraftRun
 from engine.training.samples import Corpus, Sampler
 from engine.training.trainable import rescale
 from engine.training.trainer import Recipe, Run
@@ -47,19 +48,7 @@ def _train(args: argparse.Namespace) -> int:
         minutes=args.total_minutes,
         seed=args.seed,
     )
-    train, held = (Corpus(args.corpus / f"{name}.jsonl") for name in ("train", "held"))
-    local = resolve_local(args.model)
-    family = local.entry.family
-    if not isinstance(family, Family):
-        raise ConfigError(f"{local.entry.name} denoises by itself: there is no adapter to train")
-    config, tensors, vocabulary = parts_of(local)
-    tensors = Placed(tensors, torch.device(args.device), getattr(torch, args.dtype))
-    model = Transformer(FloatWeights(config, tensors))
-    tokenizer = Tokenizer(vocabulary)
-    samplers = [
-        Sampler(corpus, tokenizer, family, args.context, CANVAS_BUCKETS[-1], seed)
-        for corpus, seed in ((train, args.seed), (held, 0))
-    ]
+    local, family, model, samplers = _parts(args, args.device, CANVAS_BUCKETS[-1])
     if args.compile:
         # One graph for each shape and for context and canvas; all layers share it.
         torch._dynamo.config.cache_size_limit = 64  # pyright: ignore[reportPrivateUsage]
@@ -68,7 +57,7 @@ def _train(args: argparse.Namespace) -> int:
         model,
         recipe,
         *samplers,
-        void=tokenizer.special(family.void),
+        void=samplers[0].tokenizer.special(family.void),
         folder=args.run_folder,
         base_sha256=base_of(local),
         workers=args.workers,
@@ -78,6 +67,48 @@ def _train(args: argparse.Namespace) -> int:
         run.start_from(args.init)
     is_done = run.slice(args.minutes, log_every=args.log_every, held_samples=args.held)
     return 0 if is_done else 1
+
+
+def _drafts(args: argparse.Namespace) -> int:
+    recipe = DraftRecipe(
+        minutes=args.total_minutes,
+        inner=args.inner,
+        num_tokens=args.tokens,
+        learning_rate=args.lr,
+        seed=args.seed,
+    )
+    local, family, model, samplers = _parts(args, "cpu", CANVAS_BUCKETS[-2])
+    if adapter := adapter_of(local):
+        load_adapter(model, adapter, base_of(local))
+    run = DraftRun(
+        model,
+        recipe,
+        *samplers,
+        always=[samplers[0].tokenizer.special(name) for name in family.ends],
+        folder=args.run_folder,
+        base_sha256=base_of(local),
+    )
+    is_done = run.slice(args.minutes, log_every=args.log_every, held_samples=args.held)
+    return 0 if is_done else 1
+
+
+def _parts(
+    args: argparse.Namespace, device: str, max_text: int
+) -> tuple[LocalModel, Family, Transformer, list[Sampler]]:
+    """Open what a run begins with: the frozen base, and samplers to train on and held out."""
+    train, held = (Corpus(args.corpus / f"{name}.jsonl") for name in ("train", "held"))
+    local = resolve_local(args.model)
+    family = local.entry.family
+    if not isinstance(family, Family):
+        raise ConfigError(f"{local.entry.name} denoises by itself: there is nothing to train")
+    config, tensors, vocabulary = parts_of(local)
+    tensors = Placed(tensors, torch.device(device), getattr(torch, args.dtype))
+    tokenizer = Tokenizer(vocabulary)
+    samplers = [
+        Sampler(corpus, tokenizer, family, args.context, max_text, seed)
+        for corpus, seed in ((train, args.seed), (held, 0))
+    ]
+    return local, family, Transformer(FloatWeights(config, tensors)), samplers
 
 
 def _curves(args: argparse.Namespace) -> None:
@@ -101,16 +132,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     has_gpu = torch.cuda.is_available()
 
-    train = commands.add_parser("train", help="train for some minutes; the same command goes on")
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--corpus", type=Path, required=True, help="folder of the corpus builder")
+    every.add_argument("--run-folder", type=Path, required=True, help="state, log and what is made")
+    every.add_argument("--model", help="the base: a name, a GGUF file or a folder")
+    every.add_argument("--minutes", type=float, default=1e6, help="length of this slice")
+    every.add_argument("--seed", type=int, default=0)
+
+    train = commands.add_parser(
+        "train", parents=[every], help="train an adapter for some minutes; the same goes on"
+    )
     train.set_defaults(run=_train)
-    train.add_argument("--corpus", type=Path, required=True, help="folder of the corpus builder")
-    train.add_argument("--run-folder", type=Path, required=True, help="state, log and adapter")
-    train.add_argument("--model", help="the base: a name, a GGUF file or a folder")
     train.add_argument("--init", type=Path, help="begin with this adapter's values")
     length = train.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="length of the whole run")
     length.add_argument("--total-minutes", type=float, help="length of the whole run")
-    train.add_argument("--minutes", type=float, default=1e6, help="length of this slice")
     train.add_argument("--device", default="cuda" if has_gpu else "cpu")
     train.add_argument("--dtype", default="bfloat16" if has_gpu else "float32",
                        choices=("bfloat16", "float32"))  # fmt: skip
@@ -122,9 +158,21 @@ def _parser() -> argparse.ArgumentParser:
                        help="of a hole; 1: only the next token is learnt")  # fmt: skip
     train.add_argument("--context", type=int, default=1024 if has_gpu else 256, help="tokens")
     train.add_argument("--lr", type=float, default=4e-4)
-    train.add_argument("--seed", type=int, default=0)
     train.add_argument("--log-every", type=int, default=10, help="steps")
     train.add_argument("--held", type=int, default=64, help="held-out holes at a slice's end")
+
+    drafts = commands.add_parser(
+        "drafts", parents=[every], help="train a draft head for the adapter in use, on the CPU"
+    )
+    drafts.set_defaults(run=_drafts)
+    drafts.add_argument("--total-minutes", type=float, required=True, help="of the whole run")
+    drafts.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    drafts.add_argument("--inner", type=int, default=2048, help="width of the head's layer")
+    drafts.add_argument("--tokens", type=int, default=16_384, help="that it can guess")
+    drafts.add_argument("--context", type=int, default=160, help="tokens")
+    drafts.add_argument("--lr", type=float, default=1.5e-3)
+    drafts.add_argument("--log-every", type=int, default=20, help="steps")
+    drafts.add_argument("--held", type=int, default=60, help="held-out holes at a slice's end")
 
     picture = commands.add_parser("curves", help="draw a run's log as PNG")
     picture.set_defaults(run=_curves)

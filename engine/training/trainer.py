@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.errors import CheckpointError, ConfigError
+from engine.errors import ConfigError
 from engine.model import Transformer
 from engine.training.batches import Batch, batches, collate
 from engine.training.head_loss import head_loss
 from engine.training.network import canvas_states, encode_contexts
 from engine.training.noise import noisy_copies
 from engine.training.roofline import matmul_rate, operations
+from engine.training.running import log_row, restore_state, save_state, stop_signals
 from engine.training.samples import Sample, Sampler
 from engine.training.trainable import TrainableAdapter, save_adapter
 
@@ -108,7 +104,10 @@ class Run:
         )
         self.average = {n: t.detach().clone() for n, t in self.adapter.tensors.items()}
         if self.state_file.exists():
-            self._restore()
+            progress, _ = restore_state(
+                self.state_file, self.recipe, self.adapter.tensors, self.average, self.optimiser
+            )
+            self.progress = Progress(**progress)
         self._peak = matmul_rate(self.model.device, self.model.dtype)
 
     @property
@@ -150,7 +149,7 @@ class Run:
             pad_to=self.train.max_context if self.compiled else 64,
             tails=self.recipe.max_copies > 1,
         )
-        with _stop_signals() as stopped:
+        with stop_signals() as stopped:
             while self.done < 1.0 and time.monotonic() < until and not stopped():
                 began = time.monotonic()
                 since_log.add(self.step(next(source).to(self.model.device)))
@@ -271,46 +270,14 @@ class Run:
 
     def save(self) -> None:
         """Write the whole state, whole or not at all."""
-        tensors = {f"value.{n}": t.detach() for n, t in self.adapter.tensors.items()}
-        tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        for name, parameter in self.adapter.tensors.items():
-            for key, value in self.optimiser.state[parameter].items():
-                tensors[f"adam.{key}.{name}"] = value
-        partial = self.state_file.with_name(".state.partial")
-        ready = {n: t.cpu().contiguous() for n, t in tensors.items()}
-        facts = {"recipe": asdict(self.recipe), "progress": asdict(self.progress)}
-        save_file(ready, partial, {"run": json.dumps(facts)})
-        partial.replace(self.state_file)
-
-    @torch.no_grad()
-    def _restore(self) -> None:
-        try:
-            with safe_open(self.state_file, "pt") as file:
-                facts = json.loads((file.metadata() or {})["run"])
-                kept = Recipe(**facts["recipe"])
-                if kept != self.recipe:
-                    differing = [
-                        f"{k} {v!r}, not {asdict(self.recipe)[k]!r}"
-                        for k, v in asdict(kept).items()
-                        if v != asdict(self.recipe)[k]
-                    ]
-                    raise ConfigError(
-                        f"{self.folder} holds a run with {', '.join(differing)}: "
-                        "give its own settings, or another folder"
-                    )
-                self.progress = Progress(**facts["progress"])
-                device = self.model.device
-                names = set(file.keys())
-                for name, parameter in self.adapter.tensors.items():
-                    parameter.copy_(file.get_tensor(f"value.{name}"))
-                    self.average[name] = file.get_tensor(f"average.{name}").to(device)
-                    self.optimiser.state[parameter] = {
-                        key: file.get_tensor(full).to("cpu" if key == "step" else device)
-                        for key in ("step", "exp_avg", "exp_avg_sq")
-                        if (full := f"adam.{key}.{name}") in names
-                    }
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{self.state_file} is damaged: {error}") from error
+        save_state(
+            self.state_file,
+            self.recipe,
+            self.progress,
+            self.adapter.tensors,
+            self.average,
+            self.optimiser,
+        )
 
     def _states(self, batch: Batch, shown: Tensor, masked: Tensor) -> Tensor:
         context = encode_contexts(self.model, batch.context)
@@ -331,10 +298,7 @@ class Run:
             number += 1
 
     def _log(self, row: dict[str, Any]) -> None:
-        line = json.dumps(row)
-        print(line, flush=True)  # noqa: T201
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        log_row(self.log_file, row)
 
 
 class _Window:
@@ -370,16 +334,3 @@ def _head(model: Transformer) -> Tensor:
     if not isinstance(weight, Tensor):
         raise ConfigError("an int8 model cannot be trained on: load it in floating point")
     return weight
-
-
-@contextmanager
-def _stop_signals() -> Generator[Callable[[], bool]]:
-    """Turn SIGTERM and Ctrl-C into a wish to stop after the present step."""
-    caught: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {n: signal.signal(n, lambda number, _: caught.append(number)) for n in numbers}
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -19,7 +19,7 @@ class Told:
     def __init__(self, known, run=8):
         self.known, self.run = known, run
 
-    def propose(self, emitted):
+    def propose(self, emitted, state):
         return self.known[len(emitted) : len(emitted) + self.run]
 
 
@@ -80,7 +80,7 @@ def test_no_draft_changes_the_outcome(model, seed):
     sequential, scores, _ = run(model, NoDraft())
     long, _, _ = run(model, NoDraft(), count=COUNT + 40)
 
-    def propose(emitted):
+    def propose(emitted, state):
         right = long[len(emitted) : len(emitted) + rng.randrange(12)]
         wrong = [rng.randrange(256) for _ in range(rng.randrange(6))]
         return rng.choice([[], right, wrong, right + wrong, wrong + right])
@@ -100,7 +100,7 @@ def test_a_perfect_draft_needs_few_passes(model):
 def test_a_draft_that_is_always_wrong_costs_nothing_but_room(model):
     long, _, _ = run(model, NoDraft(), count=COUNT + 40)
 
-    def propose(emitted):
+    def propose(emitted, state):
         return [(token + 1) % 256 for token in long[len(emitted) :][:10]]
 
     tokens, _, passes = run(model, Made(propose))
@@ -111,7 +111,7 @@ def test_a_draft_that_is_always_wrong_costs_nothing_but_room(model):
 def test_a_draft_right_up_to_its_last_token_is_used_up_to_there(model):
     long, _, _ = run(model, NoDraft(), count=COUNT + 40)
 
-    def propose(emitted):
+    def propose(emitted, state):
         right = long[len(emitted) : len(emitted) + 4]
         return [*right[:3], (right[3] + 1) % 256]
 
