@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.config import ModelConfig
@@ -45,6 +46,10 @@ class Cache:
     def layer(self, index: int) -> LayerCache:
         """Return one layer's part."""
         return LayerCache(self._store[index], self.length)
+
+    def block_by_block(self, index: int, size: int) -> BlockByBlock:
+        """Return one layer's part for a pass of blocks of `size` tokens."""
+        return BlockByBlock(self._store[index], self.length, size)
 
     def one_by_one(self, index: int) -> OneByOne:
         """Return one layer's part for tokens that are run each by itself."""
@@ -82,6 +87,36 @@ class LayerCache(Past):
         self._store[0, :, :, self._length : end] = key
         self._store[1, :, :, self._length : end] = value
         return self._store[0, :, :, :end], self._store[1, :, :, :end]
+
+
+class BlockByBlock(LayerCache):
+    """One layer's keys and values; a pass attends in blocks, each as if it were a pass of its own.
+
+    So layers that take each token by itself can be given many tokens at once, and what they are
+    given does not show which they were.
+    """
+
+    def __init__(self, store: Tensor, length: int, size: int) -> None:
+        super().__init__(store, length)
+        self._size = size
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Attend block by block; queries (1, G, R T, head_dim), of which T is the inner part."""
+        (_, heads, _, head_dim), num_tokens = query.shape, key.shape[2]
+        keys, values = self.extend(key, value)
+        query = query.view(1, heads, -1, num_tokens, head_dim)
+        found = torch.empty_like(query)
+        for start in range(0, num_tokens, self._size):
+            stop = min(start + self._size, num_tokens)
+            part, seen = query[:, :, :, start:stop], self._length + stop
+            own = None
+            if mask is not None:
+                own = mask.view(query.shape[2], num_tokens, -1)[:, start:stop, :seen]
+                own = own.flatten(0, 1)[None, None] if stop - start > 1 else None
+            found[:, :, :, start:stop] = F.scaled_dot_product_attention(
+                part.flatten(2, 3), keys[:, :, :seen], values[:, :, :seen], attn_mask=own
+            ).view(part.shape)
+        return found.view(1, heads, -1, head_dim)
 
 
 class OneByOne(Past):

@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.causal import Draft
 from engine.draft_head import DraftHead, HeadDraft
+from engine.int8 import Int8Linear
 from engine.linear import Linear, LowRank
 from engine.mlp import mlp_of
 from engine.norm import norm_of, rms_norm
@@ -93,6 +94,11 @@ class Transformer:
         self.layers = [layer(i, weights) for i in range(config.num_layers)]
         self.norm = norm_of(weights, "norm")
         self.head = weights.linear(["lm_head"])
+        first = self.layers[0]
+        # Whether what the layers make of a token is the same to the bit in any company.
+        self.is_by_token = (
+            type(first) is Layer and config.experts is None and isinstance(first.qkv, Int8Linear)
+        )
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
         self.draft_head: DraftHead | None = None
@@ -136,15 +142,25 @@ class Transformer:
         return x if self.config.embedding_scale == 1.0 else x * self.config.embedding_scale
 
     @torch.inference_mode()
-    def encode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
-        """Run tokens causally behind the cache; return hidden states (T, D). Keeps nothing."""
+    def encode(
+        self, ids: list[int], cache: Cache, *, adapted: bool = False, block: int | None = None
+    ) -> Tensor:
+        """Run tokens causally behind the cache; return hidden states (T, D). Keeps nothing.
+
+        They attend in blocks of `block`, None: all together; if the model `is_by_token`, the result
+        is that of a pass for each block, to the bit.
+        """
         num_tokens, known = len(ids), cache.length
         mask = None
         if num_tokens > 1:  # a single token sees everything
             place = torch.arange(known + num_tokens)
             mask = place[None] <= place[known:, None]
-        x = self.embed(torch.tensor(ids))
-        return self._behind(cache, x, place_of(known, num_tokens), mask, adapted)
+        x, places = self.embed(torch.tensor(ids)), place_of(known, num_tokens)
+        if block is None:
+            return self._behind(cache, x, places, mask, adapted)
+        pasts = [cache.block_by_block(i, block) for i in range(len(self.layers))]
+        mask = None if mask is None else mask[None]
+        return self.run(x[None], places[None], mask, pasts, adapted)[0]
 
     @torch.inference_mode()
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:

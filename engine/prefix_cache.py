@@ -17,9 +17,10 @@ from engine.cache import Cache
 from engine.control import Control
 from engine.model import Transformer
 
-# Tokens of one pass; a cancel waits for one at most. Longer ones would encode hardly faster, but a
-# key stroke encodes its whole block again.
+# Tokens; a key stroke encodes its whole block again.
 BLOCK = 64
+# Of one pass, where that is as good as a pass for each block; a cancel waits for one at most.
+_PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
 DEFAULT_MB = 256
@@ -40,6 +41,7 @@ class PrefixCache:
     def __init__(self, model: Transformer, megabytes: int = DEFAULT_MB) -> None:
         self._model = model
         self._budget = megabytes << 20
+        self._pass, self._block = (_PASS, BLOCK) if model.is_by_token else (BLOCK, None)
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
 
@@ -58,9 +60,9 @@ class PrefixCache:
         try:
             while cache.length < len(wanted):
                 control.check()
-                block = wanted[cache.length : cache.length + BLOCK]
-                self._model.encode(block, cache)
-                cache.keep(len(block))
+                tokens = wanted[cache.length : cache.length + self._pass]
+                self._model.encode(tokens, cache, block=self._block)
+                cache.keep(len(tokens))
                 control.forward_calls += 1
         finally:
             with self._lock:

@@ -27,7 +27,8 @@ class ScriptedModel:
 
     mask_vector = torch.zeros(1)
     device = torch.device("cpu")
-    opened, copied = Transformer.opened, Transformer.copied
+    opened, copied, drafted = Transformer.opened, Transformer.copied, Transformer.drafted
+    is_by_token, draft_head = False, None
 
     def __init__(self, *passes, has_adapter=False):
         self.passes, self.has_adapter = list(passes), has_adapter
@@ -41,8 +42,8 @@ class ScriptedModel:
     def embed(self, ids):
         return ids[:, None].float()
 
-    def encode(self, ids, cache, *, adapted=False):
-        self.adapted.append(adapted)
+    def encode(self, ids, cache, *, block):
+        self.adapted.append(False)
         return torch.zeros(len(ids), 1)
 
     def decode_each(self, runs, *, adapted=False):

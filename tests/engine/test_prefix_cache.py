@@ -9,7 +9,9 @@ import torch
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError
 from engine.loading import context_mb
+from engine.model import Transformer
 from engine.prefix_cache import BLOCK, PrefixCache
+from engine.weights import QuantizedWeights
 
 MODEL = tiny.transformer(tiny.reference())
 TOKENS = len(tiny.vocabulary().tokens)
@@ -42,12 +44,13 @@ class Counting:
 
     def __init__(self, config=MODEL.config):
         self.encoded, self.config = [], config
-        self.opened = MODEL.opened
+        self.opened, self.is_by_token = MODEL.opened, MODEL.is_by_token
 
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)
 
-    def encode(self, ids, cache):
+    def encode(self, ids, cache, *, block):
+        assert block is None
         self.encoded.append(len(ids))
         return MODEL.encode(ids, cache)
 
@@ -66,6 +69,29 @@ def test_whatever_came_before_the_cache_holds_the_context(seed):
         assert cache.length == len(ids)
         assert torch.equal(following(cache), alone(ids))  # bitwise: no answer depends on the past
         cache.keep(3)  # what is decoded behind it is not part of it
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_int8_blocks_share_passes_and_their_bits_show_nothing_of_it(seed):
+    weights = QuantizedWeights(MODEL.config, tiny.tensors_of(tiny.reference()), on_cpu=True)
+    model = Transformer(weights)
+    assert model.is_by_token
+    rng = random.Random(seed)
+    ids = some(rng.randrange(5 * BLOCK, 7 * BLOCK), seed)
+    apart = model.new_cache(len(ids))
+    while apart.length < len(ids):
+        block = ids[apart.length : apart.length + BLOCK]
+        model.encode(block, apart)
+        apart.keep(len(block))
+    contexts, control = PrefixCache(model), Control()
+    for known in sorted(rng.sample(range(1, len(ids)), 3)):
+        contexts.encoded([*ids[:known], 7], len(ids), control)
+    together = contexts.encoded(ids, len(ids), control)
+    for own, other in zip(together._store, apart._store, strict=True):
+        assert torch.equal(own[..., : len(ids), :], other[..., : len(ids), :])
+    alone = Control()
+    PrefixCache(model).encoded(ids, len(ids), alone)
+    assert alone.forward_calls == 2
 
 
 def test_a_key_stroke_encodes_only_what_follows_it():
@@ -141,9 +167,9 @@ def test_what_was_encoded_before_a_cancel_is_kept():
     control, ids = Control(), some(2 * BLOCK + 7)
     encode = model.encode
 
-    def cancelling(ids, cache):
+    def cancelling(ids, cache, *, block):
         control.cancel()
-        return encode(ids, cache)
+        return encode(ids, cache, block=block)
 
     model.encode = cancelling
     with pytest.raises(Cancelled):
