@@ -1,4 +1,4 @@
-"""Drafts for causal decoding: a rewrite's old text, and what the context itself says twice."""
+"""Drafts for causal decoding: a rewrite's old text, what the context says twice, and guesses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from engine.draft_head import DraftHead, Guesser
+
+# A token more in a pass costs a tenth of it, a head's guess a thirtieth: worth while if it is about
+# as likely right as this, with all guesses before it.
+_LIKELY = 0.2
+_LONGEST_RUN = 16
 # Tokens proposed while draft and model agree, and right after they did not.
 _ALIGNED_RUN, _LOST_RUN = 24, 2
 # So many last tokens tell a place in the old text from another; the first number is sure of it.
@@ -20,8 +26,8 @@ class OldTextDraft:
     more tokens are known.
     """
 
-    def __init__(self, old: Sequence[int]) -> None:
-        self._old = list(old)
+    def __init__(self, old: Sequence[int], head: DraftHead | None = None) -> None:
+        self._old, self._head = list(old), head
         self._seen = 0  # emitted tokens looked at
         self._place = 0  # where in the old text the emitted text stands
         self._parted = 0  # the last place that was sure
@@ -31,7 +37,7 @@ class OldTextDraft:
             self._ends.setdefault(token, []).append(place)
 
     def propose(self, emitted: Sequence[int], state: Tensor | None = None) -> list[int]:
-        """Return the old tokens that would come next; the state says nothing of them."""
+        """Return the old tokens that would come next, or guesses while it is not known which."""
         for i in range(self._seen, len(emitted)):
             if self._place < len(self._old) and self._old[self._place] == emitted[i]:
                 self._place += 1
@@ -41,8 +47,12 @@ class OldTextDraft:
             if self._agreed >= _SURE:
                 self._parted = self._place
         self._seen = len(emitted)
-        run = _ALIGNED_RUN if self._agreed >= _SURE else _LOST_RUN
-        return self._old[self._place : self._place + run]
+        if self._agreed >= _SURE:
+            return self._old[self._place : self._place + _ALIGNED_RUN]
+        guesses: list[int] = []
+        if self._head and state is not None:
+            guesses = guessed(self._head.from_state(state), emitted[-1])
+        return guesses or self._old[self._place : self._place + _LOST_RUN]
 
     def _realign(self, emitted: Sequence[int]) -> None:
         """Find what was just emitted; if it is nowhere, it is an insertion."""
@@ -58,49 +68,81 @@ class OldTextDraft:
         return next((n for n in range(most) if self._old[place - 1 - n] != emitted[-1 - n]), most)
 
 
-# Tokens that must match for what followed them to be proposed again, longest match first.
+def guessed(guesser: Guesser, token: int) -> list[int]:
+    """Return what a head guesses behind a token, as long as all of it is likely."""
+    guesses: list[int] = []
+    likely = 1.0
+    while len(guesses) < _LONGEST_RUN:
+        token, share = guesser.behind(token)
+        likely *= share
+        if likely < _LIKELY:
+            break
+        guesses.append(token)
+    return guesses
+
+
+# A place is found by its last three tokens, or else fewer.
 _NGRAMS = (3, 2, 1)
-# A proposal starts short and doubles while the model agrees: a wrong one costs time for nothing.
-_FIRST_RUN, _LONGEST_RUN = 2, 16
+# How often what followed there follows again, by the number of last tokens that are the same:
+# counted on drafts of 100 holes of HumanEval-Infilling's dev cases.
+_AGAIN = (0.0, 0.23, 0.42, 0.60, 0.67, 0.72, 0.74, 0.77, 0.87)
+_CERTAIN = 0.6  # so sure of the context, the head is not asked
 
 
 class ContextDraft:
     """Proposes what followed the last tokens where they stood before (arXiv:2304.04487).
 
-    Looked up in the text behind the hole, before it and in the hole, the nearest place first.
+    Looked up in the text behind the hole, before it and in the hole, the nearest place first. Each
+    token is looked up behind those proposed; a head's guess is taken instead where it is likelier.
     """
 
-    def __init__(self, before: Sequence[int], behind: Sequence[int]) -> None:
+    def __init__(
+        self, before: Sequence[int], behind: Sequence[int], head: DraftHead | None = None
+    ) -> None:
+        self._head = head
         self._text = list(behind)
         self._seam = len(behind)  # nothing is matched or proposed across it
         self._places: dict[tuple[int, ...], int] = {}  # n-gram: where its last occurrence ends
-        self._guess: list[int] = []
-        self._run = _FIRST_RUN
         self._seen = 0  # emitted tokens looked at
         for place in range(1, len(self._text)):
             self._note(place, first=0)
         self._append(before)
 
     def propose(self, emitted: Sequence[int], state: Tensor | None = None) -> list[int]:
-        """Return the tokens that followed the longest known ending; none if there is none."""
-        new = list(emitted[self._seen :])
+        """Return the tokens that are likely to come next; none if there is no idea."""
+        self._append(emitted[self._seen :])
         self._seen = len(emitted)
-        if self._guess:
-            agreed = new[: len(self._guess)] == self._guess
-            self._run = min(2 * self._run, _LONGEST_RUN) if agreed else _FIRST_RUN
-        self._append(new)
-        self._guess = self._following()
-        return self._guess
+        guesser = self._head.from_state(state) if self._head and state is not None else None
+        proposed: list[int] = []
+        likely = 1.0
+        while len(proposed) < _LONGEST_RUN:
+            token, share = self._following(proposed)
+            if share >= _CERTAIN:
+                guesser = None  # it would have to be told of every token
+            elif guesser:
+                guess, sureness = guesser.behind(proposed[-1] if proposed else emitted[-1])
+                if guess == token:
+                    share = 1 - (1 - share) * (1 - sureness)
+                elif sureness > share:
+                    token, share = guess, sureness
+            likely *= share
+            if likely < _LIKELY:
+                break
+            proposed.append(token)
+        return proposed
 
-    def _following(self) -> list[int]:
+    def _following(self, proposed: Sequence[int]) -> tuple[int, float]:
+        """Return what followed the last tokens, those proposed among them, and how likely it is."""
+        last = [*self._text[max(self._seam, len(self._text) - len(_AGAIN)) :], *proposed]
         for size in _NGRAMS:
-            if len(self._text) - self._seam < size:
-                continue
-            place = self._places.get(tuple(self._text[-size:]))
+            place = self._places.get(tuple(last[-size:])) if len(last) >= size else None
             if place is not None:
-                end = place + self._run
-                return self._text[place : min(end, self._seam) if place < self._seam else end]
-        return []
+                first = 0 if place < self._seam else self._seam
+                most = min(len(_AGAIN) - 1, len(last), place - first)
+                while size < most and self._text[place - size - 1] == last[-size - 1]:
+                    size += 1
+                return self._text[place], _AGAIN[size]
+        return -1, 0.0
 
     def _append(self, tokens: Sequence[int]) -> None:
         for token in tokens:

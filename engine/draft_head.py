@@ -8,7 +8,7 @@ N tokens that can be guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,26 +16,25 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from engine.causal import Draft
 from engine.errors import CheckpointError
 from engine.int8 import Int8Weight
 from engine.linear import Linear
 
+Embed = Callable[[Tensor], Tensor]  # token ids (T,) to vectors (T, D)
+
 _EPS = 1e-6
-# A guess costs a fortieth of a pass, and a token more in a pass a tenth: worth while only if it is
-# about as likely right as this, all guesses before it included.
-_LIKELY = 0.3
-_LONGEST = 8
-_SURE = 3  # tokens in a row that the context proposes once it has been right
+_RIGHT = 0.9  # as often as this a guess is right that the head holds for certain, in new code
 
 
 class DraftHead:
     """The network: states and tokens' vectors in, states out; `logits` reads them."""
 
-    def __init__(self, gate_up: Linear, down: Linear, head: Linear, tokens: Tensor) -> None:
+    def __init__(
+        self, gate_up: Linear, down: Linear, head: Linear, tokens: Tensor, embed: Embed
+    ) -> None:
         """Take layers (2M, 2D), (D, M) and (N, D), and the ids (N,) of the tokens that it knows."""
         self._gate_up, self._down, self._head = gate_up, down, head
-        self._tokens = tokens
+        self._tokens, self._embed = tokens, embed
 
     def step(self, states: Tensor, vectors: Tensor) -> Tensor:
         """Map states (T, D), and the vectors (T, D) of what they led to, to the next states."""
@@ -43,40 +42,34 @@ class DraftHead:
         gate, up = self._gate_up(x).chunk(2, -1)
         return states + self._down(F.silu(gate) * up)
 
+    def from_state(self, state: Tensor) -> Guesser:
+        """Return what guesses on from a state (D,) of the model's."""
+        return Guesser(self, state)
+
     @torch.inference_mode()
-    def guess(self, state: Tensor, token: int, embed: Callable[[Tensor], Tensor]) -> list[int]:
-        """Return the tokens that are likely to follow the one that a state (D,) led to."""
-        guesses: list[int] = []
-        states, likely = state[None], 1.0
-        while len(guesses) < _LONGEST:
-            states = self.step(states, embed(torch.tensor([token])))
-            best, place = self._head(states)[0].float().softmax(-1).max(-1)
-            likely *= float(best)
-            if likely < _LIKELY:
-                break
-            token = int(self._tokens[place])
-            guesses.append(token)
-        return guesses
+    def guess(self, states: Tensor, token: int) -> tuple[Tensor, int, float]:
+        """Return the state (1, D) behind a token, the token it leads to, and how likely that is."""
+        states = self.step(states, self._embed(torch.tensor([token])))
+        best, place = self._head(states)[0].float().softmax(-1).max(-1)
+        return states, int(self._tokens[place]), _RIGHT * float(best)
 
 
-class HeadDraft:
-    """A draft of the context or the old text where it has proved right, of the head elsewhere."""
+class Guesser:
+    """Goes on from a state, token by token."""
 
-    def __init__(self, head: DraftHead, embed: Callable[[Tensor], Tensor], known: Draft) -> None:
-        self._head, self._embed, self._known = head, embed, known
+    def __init__(self, head: DraftHead, state: Tensor) -> None:
+        self._head, self._states = head, state[None]
 
-    def propose(self, emitted: Sequence[int], state: Tensor | None) -> list[int]:
-        """Return the tokens that are likely to come next."""
-        known = self._known.propose(emitted, state)
-        if state is None or len(known) > _SURE:
-            return known
-        return self._head.guess(state, emitted[-1], self._embed) or known
+    def behind(self, token: int) -> tuple[int, float]:
+        """Return the likeliest token behind the next one, and how likely it is."""
+        self._states, guess, likely = self._head.guess(self._states, token)
+        return guess, likely
 
 
 def read_draft_head(
     path: Path,
     base_sha256: str,
-    embed: Callable[[Tensor], Tensor],
+    embed: Embed,
     linear: Callable[[Int8Weight], Linear],
 ) -> DraftHead:
     """Read a head for a base whose output reads with the vectors of its tokens.
@@ -97,7 +90,7 @@ def read_draft_head(
             )
     except (SafetensorError, OSError, KeyError) as error:
         raise CheckpointError(f"{path.name} is not a draft head: {error}") from error
-    return DraftHead(gate_up, down, linear(Int8Weight.of(embed(tokens))), tokens)
+    return DraftHead(gate_up, down, linear(Int8Weight.of(embed(tokens))), tokens, embed)
 
 
 def _unit(x: Tensor) -> Tensor:

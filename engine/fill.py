@@ -112,7 +112,7 @@ class Filler:
                 return Writing(pen, f"drawn with seed {number}, {by}", own, NoDraft(), pick)
             draft = NoDraft()
             if self._decoding is Decoding.VERIFIED:
-                draft = self._model.drafted(ContextDraft(before, after))
+                draft = ContextDraft(before, after, self._model.draft_head)
             return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
 
         by = "with the adapter" if adapted else "by the base alone"

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.causal import Draft
-from engine.draft_head import DraftHead, HeadDraft
+from engine.draft_head import DraftHead
 from engine.int8 import Int8Linear
 from engine.linear import Linear, LowRank
 from engine.mlp import mlp_of
@@ -131,10 +130,6 @@ class Transformer:
         own.copy(cache, cache.length)
         own.horizon = cache.horizon
         return own
-
-    def drafted(self, known: Draft) -> Draft:
-        """Return a draft that also guesses what is not known, if the model has a head for that."""
-        return HeadDraft(self.draft_head, self.embed, known) if self.draft_head else known
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""

@@ -119,7 +119,7 @@ class Rewriter:
         def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
-            draft = self._model.drafted(OldTextDraft(old_ids))
+            draft = OldTextDraft(old_ids, self._model.draft_head)
             with self._passes.joined(control):
                 return self._answer(cache, prompt, head, draft, pick, room, control)
 

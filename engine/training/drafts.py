@@ -317,7 +317,7 @@ class DraftRun:
 
     def _head(self, values: dict[str, Tensor]) -> DraftHead:
         gate_up, down = FloatLinear(values["gate_up"]), FloatLinear(values["down"])
-        return DraftHead(gate_up, down, FloatLinear(self._rows), self.tokens)
+        return DraftHead(gate_up, down, FloatLinear(self._rows), self.tokens, self.model.embed)
 
     def _segments(self, sample: Sample) -> list[Segment]:
         return read(self.model, sample, self._rows, self.tokens)

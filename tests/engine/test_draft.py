@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -96,26 +97,29 @@ def test_few_changes_cost_few_passes():
 
 def test_what_followed_before_is_proposed():
     draft = ContextDraft([1, 2, 3, 4, 5, 9, 1, 2, 3], [])
-    assert draft.propose([]) == [4, 5]
+    # Three tokens agree, then four, five and six: 0.6, 0.4, 0.29 and 0.21 in the end.
+    assert draft.propose([]) == [4, 5, 9, 1]
 
 
-def test_a_run_doubles_while_the_model_agrees_and_starts_again_when_not():
+def test_the_longer_the_match_the_longer_the_run():
     text = list(range(100, 140))
     draft = ContextDraft([*text, 1, 100], [])
-    assert draft.propose([]) == [101, 102]
-    assert draft.propose([101, 102, 103]) == [104, 105, 106, 107]
-    assert len(draft.propose(list(range(101, 109)))) == 8
+    assert draft.propose([]) == [101]
+    assert draft.propose([101]) == [102, 103]
+    assert draft.propose([101, 102]) == [103, 104, 105, 106]
+    assert len(draft.propose(list(range(101, 109)))) == 11
     assert draft.propose([*range(101, 109), 7]) == []
-    assert draft.propose([*range(101, 109), 7, 100]) == [101, 102]
+    assert draft.propose([*range(101, 109), 7, 100]) == [101]
 
 
 def test_the_longest_match_and_the_nearest_place_decide():
     assert ContextDraft([1, 2, 7, 3, 2, 8, 1, 2], []).propose([]) == [7, 3]
-    assert ContextDraft([2, 7, 5, 2, 8, 6, 2], []).propose([]) == [8, 6]
+    assert ContextDraft([2, 7, 5, 2, 8, 6, 2], []).propose([]) == [8]
 
 
 def test_text_behind_the_hole_is_known_but_not_joined_to_text_before_it():
-    assert ContextDraft([9, 1], [1, 5, 6]).propose([]) == [5, 6]
+    assert ContextDraft([9, 1], [1, 5, 6]).propose([]) == [5]
+    assert ContextDraft([9, 1, 5], [9, 1, 5, 6]).propose([]) == [6]
     assert ContextDraft([4, 1], [7, 1]).propose([]) == []
     assert ContextDraft([4], [3, 4]).propose([]) == []
     assert ContextDraft([], [1, 2]).propose([]) == []
@@ -123,16 +127,14 @@ def test_text_behind_the_hole_is_known_but_not_joined_to_text_before_it():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_proposals_stand_somewhere_in_the_text(seed):
+def test_each_proposed_token_stands_behind_the_one_before_it(seed):
     rng = random.Random(seed)
     before, behind, emitted = ([rng.randrange(4) for _ in range(30)] for _ in range(3))
     draft = ContextDraft(before, behind)
     done = []
     while emitted:
         guess = draft.propose(list(done))
-        known = [[*before, *done], behind]
-        assert any(
-            guess == text[i : i + len(guess)] for text in known for i in range(len(text) + 1)
-        )
+        known = {*itertools.pairwise([*before, *done]), *itertools.pairwise(behind)}
+        assert set(itertools.pairwise([*before, *done, *guess])) <= known
         count = rng.randrange(1, 4)
         done, emitted = done + emitted[:count], emitted[count:]

@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from engine.causal import NoDraft, Strand
-from engine.draft_head import DraftHead, HeadDraft, read_draft_head
+from engine.draft import ContextDraft, OldTextDraft, guessed
+from engine.draft_head import DraftHead, read_draft_head
 from engine.errors import CheckpointError
 from engine.int8 import Int8Linear, Int8Weight
 from engine.linear import FloatLinear
@@ -16,11 +17,11 @@ PROMPT = [100, 101, 102, 32, 40, 41, 58, 10]
 WIDTH, KNOWN = 48, 40
 
 
-def random_head(*, seed=0, inner=16):
+def random_head(embed=None, *, seed=0, inner=16):
     generator = torch.Generator().manual_seed(seed)
     sizes = ((2 * inner, 2 * WIDTH), (WIDTH, inner), (KNOWN, WIDTH))
     layers = [FloatLinear(0.2 * torch.randn(size, generator=generator)) for size in sizes]
-    return DraftHead(*layers, torch.randperm(256, generator=generator)[:KNOWN])
+    return DraftHead(*layers, torch.randperm(256, generator=generator)[:KNOWN], embed)
 
 
 def counting_head(sureness):
@@ -33,34 +34,21 @@ def counting_head(sureness):
         logits[0, place - 1] = share
         return logits.log()
 
-    return DraftHead(
-        lambda x: torch.full((1, 2), 1.0), lambda _: torch.ones(1, 1), read, torch.arange(10, 31)
-    )
-
-
-class Known:
-    def __init__(self, *tokens):
-        self.tokens = list(tokens)
-
-    def propose(self, emitted, state):
-        return self.tokens
-
-
-def vectors(ids):
-    return torch.zeros(len(ids), 1)
+    layers = (lambda x: torch.full((1, 2), 1.0), lambda _: torch.ones(1, 1), read)
+    return DraftHead(*layers, torch.arange(10, 31), lambda ids: torch.zeros(len(ids), 1))
 
 
 @pytest.mark.parametrize(
     ("sureness", "count"),
     [
-        ([0.9] * 20, 8),  # no more than that, however sure
+        ([0.99] * 21, 13),  # nine of ten that it is certain of come true: 0.22 in the end
         ([0.9, 0.9, 0.2, 0.9], 2),
-        ([0.6, 0.6, 0.6, 0.9], 2),  # 0.36, and then 0.22
+        ([0.6, 0.6, 0.6, 0.9], 2),  # 0.29, and then 0.16
         ([0.2], 0),
     ],
 )
 def test_it_guesses_while_all_of_it_is_likely(sureness, count):
-    guesses = counting_head(sureness).guess(torch.zeros(1), 9, vectors)
+    guesses = guessed(counting_head(sureness).from_state(torch.zeros(1)), 9)
     assert guesses == list(range(10, 10 + count))
 
 
@@ -77,8 +65,9 @@ def decoded(model, draft, count=40):
 @pytest.mark.parametrize("seed", range(4))
 def test_no_head_changes_the_outcome(reference, seed):
     model = tiny.transformer(reference(seed=seed))
-    drafted = HeadDraft(random_head(seed=seed), model.embed, NoDraft())
-    assert decoded(model, drafted) == decoded(model, NoDraft())
+    expected, head = decoded(model, NoDraft()), random_head(model.embed, seed=seed)
+    assert decoded(model, ContextDraft(PROMPT, PROMPT[::-1], head)) == expected
+    assert decoded(model, OldTextDraft([*expected[:9], 7, *expected[12:]], head)) == expected
 
 
 def test_it_is_asked_from_the_state_that_led_to_the_last_token(reference):
@@ -110,14 +99,41 @@ def test_a_step_tells_states_and_tokens_apart(close):
     assert not torch.allclose(head.step(states, tokens.flip(0)), together)
 
 
-def test_what_the_context_knows_well_comes_first(reference):
-    model = tiny.transformer(reference())
-    state = torch.randn(WIDTH)
-    head = random_head()
-    sure = HeadDraft(head, model.embed, Known(1, 2, 3, 4))
-    assert sure.propose(PROMPT, state) == [1, 2, 3, 4]
-    # Before the first token there is no state to guess from.
-    assert HeadDraft(head, model.embed, Known(1)).propose([], None) == [1]
+def test_a_guess_is_taken_where_it_is_likelier_than_what_the_context_says():
+    head, state = counting_head([0.7, 0.5, 0.9, 0.2]), torch.zeros(1)
+    # 5 was followed by 6 once: less likely than the guess.
+    assert ContextDraft([5, 6, 4, 5], [], head).propose([3, 5], state)[:1] == [10]
+    unsure = counting_head([0.1, 0.1])
+    assert ContextDraft([5, 6, 4], [], unsure).propose([5], state) == [6]
+    # Three tokens and what followed them: the head is not asked.
+    known = ContextDraft([1, 2, 3, 6, 7], [], None).propose([1, 2, 3])
+    assert known[:2] == [6, 7]
+    assert ContextDraft([1, 2, 3, 6, 7], [], head).propose([1, 2, 3], state) == known
+
+
+def test_both_together_are_likelier_than_either():
+    head, state = counting_head([0.3, 0.3, 0.3]), torch.zeros(1)
+    text = [5, 10, 11, 8, 8]
+    assert ContextDraft(text, [], head).propose([5], state) == [10, 11]
+    assert ContextDraft(text, []).propose([5]) == [10]
+    assert ContextDraft([], [], head).propose([5], state) == [10]
+
+
+def test_without_a_state_there_is_no_guess():
+    head = counting_head([0.9] * 21)
+    assert ContextDraft([], [], head).propose([], None) == []
+    assert OldTextDraft([], head).propose([], None) == []
+
+
+def test_a_rewrite_is_guessed_where_it_has_left_the_old_text():
+    head, state = counting_head([0.9, 0.9, 0.1]), torch.zeros(1)
+    old = list(range(40, 60))
+    draft = OldTextDraft(old, head)
+    assert draft.propose([40], state) == old[1:]
+    assert draft.propose([40, 99], state) == [10, 11]
+    assert draft.propose([40, 99, 42, 43, 44], state) == old[5:]
+    unsure = OldTextDraft(old, counting_head([0.1]))
+    assert unsure.propose([40, 99], state) == old[1:3]
 
 
 def written(path, *, omit=(), base="base"):
@@ -133,7 +149,7 @@ def written(path, *, omit=(), base="base"):
 def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_path):
     model = tiny.transformer(reference(tied=True))
     head = read_draft_head(written(tmp_path / "h"), "base", model.embed, Int8Linear)
-    guesses = head.guess(torch.randn(WIDTH), 5, model.embed)
+    guesses = guessed(head.from_state(torch.randn(WIDTH)), 5)
     assert all(token < KNOWN for token in guesses)
     states = torch.randn(2, WIDTH)
     expected = states @ model.embed(torch.arange(KNOWN)).T

@@ -27,7 +27,7 @@ class ScriptedModel:
 
     mask_vector = torch.zeros(1)
     device = torch.device("cpu")
-    opened, copied, drafted = Transformer.opened, Transformer.copied, Transformer.drafted
+    opened, copied = Transformer.opened, Transformer.copied
     is_by_token, draft_head = False, None
 
     def __init__(self, *passes, has_adapter=False):

@@ -45,11 +45,12 @@ def make_run(sampler, model, tmp_path):
     return make
 
 
-def random_head(width, *, inner=16, known=40):
+def random_head(model, *, inner=16, known=40):
+    width = model.config.width
     generator = torch.Generator().manual_seed(0)
     sizes = ((2 * inner, 2 * width), (width, inner), (known, width))
     layers = [FloatLinear(0.2 * torch.randn(size, generator=generator)) for size in sizes]
-    return DraftHead(*layers, torch.arange(known))
+    return DraftHead(*layers, torch.arange(known), model.embed)
 
 
 def test_a_sample_is_run_as_it_is_decoded(model, tmp_path, close):
@@ -67,7 +68,7 @@ def test_a_sample_is_run_as_it_is_decoded(model, tmp_path, close):
 
 def test_guesses_are_those_of_single_steps(model, close):
     generator = torch.Generator().manual_seed(1)
-    head = random_head(model.config.width)
+    head = random_head(model)
     segments = []
     for count in (12, 2, 9, 1):
         ids = torch.randint(0, 2, (count,), generator=generator)
