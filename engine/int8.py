@@ -88,8 +88,11 @@ class StretchedProduct:
         # (..., 1) each; torch's aminmax does the same many times slower.
         low, high = x.amin(-1, keepdim=True), x.amax(-1, keepdim=True)
         scale = (high - low).clamp_min(_TINY)
-        y = torch.ops.quantized.linear_dynamic((x - low) / scale, self._packed, self._reduce_range)
-        return y.mul_(scale).addcmul_(low, self._sums)
+        return self.kernel((x - low) / scale).mul_(scale).addcmul_(low, self._sums)
+
+    def kernel(self, x: Tensor) -> Tensor:
+        """Multiply what lies between 0 and 1."""
+        return torch.ops.quantized.linear_dynamic(x, self._packed, self._reduce_range)
 
 
 class CentredProduct:
@@ -110,19 +113,27 @@ class CentredProduct:
         most = x.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
         # Torch makes signed bytes of floats three times as fast as unsigned ones.
         q = (x * (127 / most)).round_().to(torch.int8).view(torch.uint8).add_(128)
-        y = torch.ops.onednn.qlinear_pointwise(
+        return self.kernel(q).mul_(most)
+
+    def kernel(self, q: Tensor) -> Tensor:
+        """Multiply bytes, of which 128 stands for nothing."""
+        return torch.ops.onednn.qlinear_pointwise(
             q, 1.0, 0, self._packed, self._scale, self._zero, self._bias,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return y.mul_(most)
+
+
+def product_of(weight: Int8Weight) -> StretchedProduct | CentredProduct:
+    """Return the product that is the faster one for a matrix, on this processor."""
+    is_large = weight.values.numel() >= _DEARER_FROM
+    return CentredProduct(weight) if is_large and _has_vnni() else StretchedProduct(weight)
 
 
 class Int8Linear:
     """y = x W^T + b with weights in int8, a scale a row."""
 
     def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
-        is_dearer_worth = _has_vnni() and weight.values.numel() >= _DEARER_FROM
-        self._product = (CentredProduct if is_dearer_worth else StretchedProduct)(weight)
+        self._product = product_of(weight)
         self.bias = bias
         self.update: LowRank | None = None
 

@@ -20,7 +20,7 @@ from engine.model import Transformer
 # Tokens; a key stroke encodes its whole block again.
 BLOCK = 64
 # Of one pass, where that is as good as a pass for each block; a cancel waits for one at most.
-_PASS = 4 * BLOCK
+PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
 DEFAULT_MB = 256
@@ -41,7 +41,7 @@ class PrefixCache:
     def __init__(self, model: Transformer, megabytes: int = DEFAULT_MB) -> None:
         self._model = model
         self._budget = megabytes << 20
-        self._pass, self._block = (_PASS, BLOCK) if model.is_by_token else (BLOCK, None)
+        self._pass, self._block = (PASS, BLOCK) if model.is_by_token else (BLOCK, None)
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.int8 import Int8Linear, Int8Weight
+from engine.int8 import CentredProduct, Int8Weight, product_of
 from engine.model import Transformer
-from engine.prefix_cache import BLOCK
+from engine.prefix_cache import PASS
 
 _RUNS = 7
 
@@ -52,11 +52,11 @@ def _bandwidth() -> float:
 
 def _int8_rate() -> float:
     """Return the multiplications a second of the int8 kernel at its best: many rows at once."""
-    linear = Int8Linear(Int8Weight.of(torch.randn(1024, 1024)))
+    product = product_of(Int8Weight.of(torch.randn(4096, 1024)))
     x = torch.rand(256, 1024)
-    kernel = torch.ops.quantized.linear_dynamic
-    packed, reduced = linear._packed, linear._reduce_range
-    return 256 * 1024 * 1024 / _seconds(lambda: kernel(x, packed, reduced))
+    if isinstance(product, CentredProduct):
+        x = (255 * x).to(torch.uint8)
+    return 256 * 4096 * 1024 / _seconds(lambda: product.kernel(x))
 
 
 class Floor:
@@ -74,10 +74,10 @@ class Floor:
         self._rates = rates
 
     def context(self, num_tokens: int, known: int = 0) -> float:
-        """Return the floor of encoding tokens behind known ones, in the blocks the engine uses."""
+        """Return the floor of encoding tokens behind known ones, in the passes the engine makes."""
         return sum(
-            self._pass(known + start, min(BLOCK, num_tokens - start), self._layers, 0)
-            for start in range(0, num_tokens, BLOCK)
+            self._pass(known + start, min(PASS, num_tokens - start), self._layers, 0)
+            for start in range(0, num_tokens, PASS)
         )
 
     def decoding(self, known: int, num_tokens: int = 1, *, adapted: bool = True) -> float:
@@ -90,8 +90,8 @@ class Floor:
 
         Of the calls, `steps` decoded, each a token at least; the others encoded contexts.
         """
-        blocks = min(forward_calls - steps, -(-context // BLOCK))
-        encoded = min(context, blocks * BLOCK)
+        passes = min(forward_calls - steps, -(-context // PASS))
+        encoded = min(context, passes * PASS)
         encoding = self.context(encoded, context - encoded)
         return encoding + steps * self.decoding(context, adapted=adapted)
 
