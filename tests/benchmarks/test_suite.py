@@ -139,12 +139,12 @@ def test_the_floor_is_the_longer_of_reading_and_multiplying(loaded):
     )
     assert slow_memory.decoding(10, 2) == layers + head + 12 * kv
     assert slow_kernel.decoding(10, 2) == 2 * (layers + head)
-    assert slow_memory.context(70) == 2 * layers + (64 + 70) * kv
+    assert slow_memory.context(300) == 2 * layers + (256 + 300) * kv
     # Of three calls one decoded, and two encoded all of the context.
-    answer = slow_kernel.answer(70, 3, 1, adapted=False)
-    assert answer == 70 * layers + layers + head
-    # Of a warm one, only the last block.
-    assert slow_kernel.answer(70, 2, 1, adapted=False) == 64 * layers + layers + head
+    answer = slow_kernel.answer(300, 3, 1, adapted=False)
+    assert answer == 300 * layers + layers + head
+    # Of one that began warm, a pass at most.
+    assert slow_kernel.answer(300, 2, 1, adapted=False) == 256 * layers + layers + head
 
 
 async def test_the_report_is_a_table_a_json_object_and_a_picture(loaded, tmp_path):
