@@ -47,9 +47,10 @@ class Cache:
         """Return one layer's part."""
         return LayerCache(self._store[index], self.length)
 
-    def block_by_block(self, index: int, size: int) -> BlockByBlock:
-        """Return one layer's part for a pass of blocks of `size` tokens."""
-        return BlockByBlock(self._store[index], self.length, size)
+    def block_by_block(self, size: int) -> list[Past]:
+        """Return all layers' parts for a pass of blocks of `size` tokens."""
+        masks: dict[int, Tensor] = {}
+        return [BlockByBlock(store, self.length, size, masks) for store in self._store]
 
     def one_by_one(self, index: int) -> OneByOne:
         """Return one layer's part for tokens that are run each by itself."""
@@ -92,13 +93,12 @@ class LayerCache(Past):
 class BlockByBlock(LayerCache):
     """One layer's keys and values; a pass attends in blocks, each as if it were a pass of its own.
 
-    So layers that take each token by itself can be given many tokens at once, and what they are
-    given does not show which they were.
+    `masks` is the same for all layers of a pass: each block's part of the mask, cut out once.
     """
 
-    def __init__(self, store: Tensor, length: int, size: int) -> None:
+    def __init__(self, store: Tensor, length: int, size: int, masks: dict[int, Tensor]) -> None:
         super().__init__(store, length)
-        self._size = size
+        self._size, self._masks = size, masks
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """Attend block by block; queries (1, G, R T, head_dim), of which T is the inner part."""
@@ -109,12 +109,14 @@ class BlockByBlock(LayerCache):
         for start in range(0, num_tokens, self._size):
             stop = min(start + self._size, num_tokens)
             part, seen = query[:, :, :, start:stop], self._length + stop
-            own = None
-            if mask is not None:
-                own = mask.view(query.shape[2], num_tokens, -1)[:, start:stop, :seen]
-                own = own.flatten(0, 1)[None, None] if stop - start > 1 else None
+            if mask is not None and stop - start > 1 and start not in self._masks:
+                cut = mask.view(query.shape[2], num_tokens, -1)[:, start:stop, :seen]
+                self._masks[start] = cut.flatten(0, 1)[None, None]
             found[:, :, :, start:stop] = F.scaled_dot_product_attention(
-                part.flatten(2, 3), keys[:, :, :seen], values[:, :, :seen], attn_mask=own
+                part.flatten(2, 3),
+                keys[:, :, :seen],
+                values[:, :, :seen],
+                attn_mask=self._masks.get(start),
             ).view(part.shape)
         return found.view(1, heads, -1, head_dim)
 

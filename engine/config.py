@@ -10,6 +10,9 @@ from engine.protocol import EditRequest, Effort
 
 CANVAS_BUCKETS = (16, 32, 64, 128, 256)  # lengths, in tokens
 
+# Tokens of a context that attend together, wherever they are run: their bits are the same always.
+BLOCK = 64
+
 # So many requests are worked on at once where they share passes. With eight these would be a tenth
 # cheaper, and each request would wait much longer.
 AT_ONCE = 4
@@ -20,7 +23,7 @@ class Decoding(StrEnum):
 
     BASE = "base"  # one token a pass, adapter off: the frozen base's own fill-in-the-middle
     SEQUENTIAL = "sequential"  # one token a pass, with the adapter if there is one
-    VERIFIED = "verified"  # the same text in fewer passes: the context drafts, one checks a run
+    VERIFIED = "verified"  # the same text in fewer passes: drafted runs, each checked in one
     PARALLEL = "parallel"  # denoise a canvas; needs the adapter
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import CheckpointError
-from engine.int8 import Int8Weight
+from engine.int8 import Int8Linear, Int8Weight
 from engine.linear import Linear
 
 Embed = Callable[[Tensor], Tensor]  # token ids (T,) to vectors (T, D)
@@ -38,7 +38,7 @@ class DraftHead:
 
     def step(self, states: Tensor, vectors: Tensor) -> Tensor:
         """Map states (T, D), and the vectors (T, D) of what they led to, to the next states."""
-        x = torch.cat([_unit(states), _unit(vectors)], -1)
+        x = torch.cat([_unit(states.float()), _unit(vectors.float())], -1)
         gate, up = self._gate_up(x).chunk(2, -1)
         return states + self._down(F.silu(gate) * up)
 
@@ -58,7 +58,7 @@ class Guesser:
     """Goes on from a state, token by token."""
 
     def __init__(self, head: DraftHead, state: Tensor) -> None:
-        self._head, self._states = head, state[None]
+        self._head, self._states = head, state[None].float()
 
     def behind(self, token: int) -> tuple[int, float]:
         """Return the likeliest token behind the next one, and how likely it is."""
@@ -70,9 +70,8 @@ def read_draft_head(
     path: Path,
     base_sha256: str,
     embed: Embed,
-    linear: Callable[[Int8Weight], Linear],
 ) -> DraftHead:
-    """Read a head for a base whose output reads with the vectors of its tokens.
+    """Read a head, for the CPU, of a base whose output reads with the vectors of its tokens.
 
     Raises:
         CheckpointError: if the file is damaged, lacks a tensor, or belongs to another base.
@@ -83,14 +82,17 @@ def read_draft_head(
                 raise CheckpointError(f"the draft head {path} was trained on another base model")
             tokens = file.get_tensor("tokens").long()
             gate_up, down = (
-                linear(
-                    Int8Weight(file.get_tensor(f"{name}.weight"), file.get_tensor(f"{name}.scale"))
-                )
+                Int8Weight(file.get_tensor(f"{name}.weight"), file.get_tensor(f"{name}.scale"))
                 for name in ("gate_up", "down")
             )
     except (SafetensorError, OSError, KeyError) as error:
-        raise CheckpointError(f"{path.name} is not a draft head: {error}") from error
-    return DraftHead(gate_up, down, linear(Int8Weight.of(embed(tokens))), tokens, embed)
+        raise CheckpointError(f"{path} is not a draft head: {error}") from error
+    rows = embed(tokens).float()
+    (width, inner), hidden = down.values.shape, gate_up.values.shape
+    if hidden != (2 * inner, 2 * width) or width != rows.shape[1]:
+        raise CheckpointError(f"{path} is not a draft head of this shape")
+    head = Int8Linear(Int8Weight.of(rows))
+    return DraftHead(Int8Linear(gate_up), Int8Linear(down), head, tokens, embed)
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -9,14 +9,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.config import Activation, ModelConfig
+from engine.config import BLOCK, Activation, ModelConfig
 from engine.linear import LowRank
 from engine.weights import Weights
 
-_FUNCTIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+Function = Callable[[Tensor], Tensor]
+
+_SHARE = 32_768  # numbers: with no more than these, torch leaves the work to one thread
+
+_FUNCTIONS: dict[Activation, Function] = {
     Activation.SILU: F.silu,
     Activation.GELU: partial(F.gelu, approximate="tanh"),
 }
+
+
+def _apart(function: Function, x: Tensor) -> Tensor:
+    """Apply an activation to (B, T, D): to blocks of one sequence, to a few of many sequences.
+
+    Torch computes the last numbers of a thread's share by another exponential. So a pass whose
+    tokens are to be what they would be alone gives each call what one of its threads does alone, or
+    a block, which is the same in all passes.
+    """
+    if x.numel() <= _SHARE:
+        return function(x)
+    dim, size = (-2, BLOCK) if len(x) == 1 else (0, max(1, _SHARE // x[0].numel()))
+    return torch.cat([function(piece) for piece in x.split(size, dim)], dim)
 
 
 class GatedMlp:
@@ -36,7 +53,7 @@ class GatedMlp:
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
         gate, up = self.gate_up(x, adapted).chunk(2, -1)
-        return self.down(self._f(gate) * up, adapted)
+        return self.down(_apart(self._f, gate) * up, adapted)
 
 
 class PlainMlp:
@@ -53,7 +70,7 @@ class PlainMlp:
 
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
-        return self.down(self._f(self.up(x, adapted)), adapted)
+        return self.down(_apart(self._f, self.up(x, adapted)), adapted)
 
 
 class ExpertsMlp:

@@ -19,7 +19,7 @@ from engine.cache import Cache
 from engine.draft_head import DraftHead
 from engine.int8 import Int8Linear
 from engine.linear import Linear, LowRank
-from engine.mlp import mlp_of
+from engine.mlp import ExpertsMlp, mlp_of
 from engine.norm import norm_of, rms_norm
 from engine.past import NoPast, Past, SideBySide
 from engine.weights import Weights
@@ -96,7 +96,9 @@ class Transformer:
         first = self.layers[0]
         # Whether what the layers make of a token is the same to the bit in any company.
         self.is_by_token = (
-            type(first) is Layer and config.experts is None and isinstance(first.qkv, Int8Linear)
+            type(first) is Layer
+            and not isinstance(first.mlp, ExpertsMlp)
+            and all(isinstance(x, Int8Linear) for x in (first.qkv, first.out, first.mlp.down))
         )
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
@@ -153,9 +155,8 @@ class Transformer:
         x, places = self.embed(torch.tensor(ids)), place_of(known, num_tokens)
         if block is None:
             return self._behind(cache, x, places, mask, adapted)
-        pasts = [cache.block_by_block(i, block) for i in range(len(self.layers))]
         mask = None if mask is None else mask[None]
-        return self.run(x[None], places[None], mask, pasts, adapted)[0]
+        return self.run(x[None], places[None], mask, cache.block_by_block(block), adapted)[0]
 
     @torch.inference_mode()
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:

@@ -20,8 +20,8 @@ from engine.control import Control
 from engine.model import Transformer
 
 # For so long a pass waits for requests that are decoded but have not asked for it yet: they look at
-# what the last one brought, and a review of it may take far longer.
-PATIENCE_S = 0.003
+# what the last one brought and guess on, some milliseconds; a review of it may take far longer.
+PATIENCE_S = 0.008
 
 
 @dataclass(slots=True, eq=False)

@@ -14,12 +14,12 @@ from itertools import takewhile
 from threading import Lock, get_ident
 
 from engine.cache import Cache
+from engine.config import BLOCK
 from engine.control import Control
 from engine.model import Transformer
 
-# Tokens; a key stroke encodes its whole block again.
-BLOCK = 64
-# Of one pass, where that is as good as a pass for each block; a cancel waits for one at most.
+# Tokens of one pass, where that is as good as a pass for each block. A cancel waits for a pass at
+# most, and a key stroke encodes its whole block again.
 PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256

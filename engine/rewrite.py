@@ -119,7 +119,9 @@ class Rewriter:
         def answer(prompt: list[int], head: list[int], how: str, pick: Pick = greedy) -> _Answer:
             control.begin_draft(how)
             cache = self._contexts.encoded(prompt[:-1], needed, control)
-            draft = OldTextDraft(old_ids, self._model.draft_head)
+            # Samples are not guessed: that would shift which random number meets which token.
+            draft_head = self._model.draft_head if pick is greedy else None
+            draft = OldTextDraft(old_ids, draft_head)
             with self._passes.joined(control):
                 return self._answer(cache, prompt, head, draft, pick, room, control)
 

@@ -34,6 +34,7 @@ _COUNTED_CHARS = 30_000_000  # of the corpus, to find its tokens
 _LONG_HOLES = 0.65  # of the samples
 _LONG_BEFORE, _LONG_INSIDE, _LONG_BEHIND = (10, 120), (60, 200), (0, 8, 20, 40, 60)  # tokens
 _TRIES = 100
+_OLD = 8_000  # segments that may come again, some gigabytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,8 @@ class Guesses:
     said: Tensor  # (P,) bool: the text so far is what the model would have said
 
 
-def common_tokens(sampler: Sampler, always: Sequence[int], count: int) -> Tensor:
-    """Return the ids (N,) that a corpus uses most, behind those that are always among them."""
+def common_tokens(sampler: Sampler, always: Sequence[int], count: int, rows: int) -> Tensor:
+    """Return the ids (N,), below `rows`, that a corpus uses most, behind those that always are."""
     order = list(range(len(sampler.corpus)))
     random.Random(sampler.seed).shuffle(order)
     counts, chars = Counter[int](), 0
@@ -99,7 +100,8 @@ def common_tokens(sampler: Sampler, always: Sequence[int], count: int) -> Tensor
         if chars > _COUNTED_CHARS:
             break
     ids = dict.fromkeys([*always, *(token for token, _ in counts.most_common())])
-    return torch.tensor(list(ids)[:count])
+    # A tokenizer may name tokens that its model has no row for.
+    return torch.tensor([token for token in ids if token < rows][:count])
 
 
 def mixed(sampler: Sampler, number: int) -> Sample:
@@ -213,7 +215,9 @@ class DraftRun:
             )
             self.progress = DraftProgress(**progress)
         else:
-            self.tokens = common_tokens(self.train, self.always, self.recipe.num_tokens)
+            self.tokens = common_tokens(
+                self.train, self.always, self.recipe.num_tokens, config.vocab_size
+            )
         self._rows = self.model.embed(self.tokens)
         self._place = torch.full((config.vocab_size,), -1)
         self._place[self.tokens] = torch.arange(len(self.tokens))
@@ -231,7 +235,8 @@ class DraftRun:
     def slice(self, minutes: float, *, log_every: int = 20, held_samples: int = 60) -> bool:
         """Train for some minutes, or until SIGTERM; tell whether the run is done.
 
-        State, head and held-out figures are written at the end; the state also on the way.
+        State, head and held-out figures are written at the end; the state also on the way. Samples
+        of an earlier slice do not come again.
         """
         until, saved = time.monotonic() + 60 * minutes, time.monotonic()
         rows: list[dict[str, float]] = []
@@ -264,7 +269,7 @@ class DraftRun:
         ]
         again = random.Random(f"{recipe.seed}:again:{progress.step}")
         old = again.sample(self._old, len(new)) if len(self._old) > len(new) else []
-        self._old += new
+        self._old = [*self._old, *new][-_OLD:]
         head, figures = self._head(self.values), {}
         loss = torch.zeros(())
         with torch.autocast("cpu", torch.bfloat16):

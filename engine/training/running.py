@@ -81,7 +81,9 @@ def restore_state(
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})["run"])
-            own, kept = asdict(recipe), asdict(type(recipe)(**facts["recipe"]))
+            own, kept = asdict(recipe), facts["recipe"]
+            if kept.keys() != own.keys():
+                raise ConfigError(f"{path.parent} holds a run of another kind")
             if kept != own:
                 differing = [f"{k} {v!r}, not {own[k]!r}" for k, v in kept.items() if v != own[k]]
                 raise ConfigError(

@@ -9,7 +9,7 @@ from engine.causal import NoDraft, Strand
 from engine.draft import ContextDraft, OldTextDraft, guessed
 from engine.draft_head import DraftHead, read_draft_head
 from engine.errors import CheckpointError
-from engine.int8 import Int8Linear, Int8Weight
+from engine.int8 import Int8Weight
 from engine.linear import FloatLinear
 from engine.passes import Passes
 
@@ -148,7 +148,7 @@ def written(path, *, omit=(), base="base"):
 
 def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_path):
     model = tiny.transformer(reference(tied=True))
-    head = read_draft_head(written(tmp_path / "h"), "base", model.embed, Int8Linear)
+    head = read_draft_head(written(tmp_path / "h"), "base", model.embed)
     guesses = guessed(head.from_state(torch.randn(WIDTH)), 5)
     assert all(token < KNOWN for token in guesses)
     states = torch.randn(2, WIDTH)
@@ -167,7 +167,7 @@ def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_pat
 def test_a_wrong_file_is_named(reference, tmp_path, made, says):
     model = tiny.transformer(reference())
     with pytest.raises(CheckpointError, match=says):
-        read_draft_head(written(tmp_path / "h", **made), "base", model.embed, Int8Linear)
+        read_draft_head(written(tmp_path / "h", **made), "base", model.embed)
 
 
 def test_a_damaged_file_is_named(reference, tmp_path):
@@ -175,4 +175,4 @@ def test_a_damaged_file_is_named(reference, tmp_path):
     model = tiny.transformer(reference())
     for path in (tmp_path / "h", tmp_path / "missing"):
         with pytest.raises(CheckpointError, match="is not a draft head"):
-            read_draft_head(path, "base", model.embed, Int8Linear)
+            read_draft_head(path, "base", model.embed)

@@ -20,7 +20,8 @@ class Typist:
     """
 
     has_adapter = False
-    mask_vector = None
+    mask_vector = draft_head = None
+    is_by_token = False
     device = torch.device("cpu")
     opened, copied = Transformer.opened, Transformer.copied
 
@@ -33,7 +34,7 @@ class Typist:
     def new_cache(self, capacity):
         return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
 
-    def encode(self, ids, cache, *, adapted=False):
+    def encode(self, ids, cache, *, adapted=False, block=None):
         self._tokens[cache.length :] = ids
         return torch.arange(cache.length, cache.length + len(ids))[:, None]
 

@@ -11,7 +11,6 @@ from engine.catalogue import resolve_local
 from engine.causal import NoDraft, Strand
 from engine.draft_head import DraftHead, read_draft_head
 from engine.errors import CheckpointError, ConfigError
-from engine.int8 import Int8Linear
 from engine.linear import FloatLinear
 from engine.passes import Passes
 from engine.training import drafts
@@ -128,7 +127,7 @@ def test_a_slice_leaves_a_head_the_engine_reads_and_a_log(make_run, model):
     rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text("utf-8").splitlines()]
     assert rows[0]["loss_1"] > 0
     assert set(rows[-1]["held"]) == {"right_1", "right_2", "right_3"}
-    head = read_draft_head(run.folder / "drafts.safetensors", "base", model.embed, Int8Linear)
+    head = read_draft_head(run.folder / "drafts.safetensors", "base", model.embed)
     states, vectors = torch.randn(3, model.config.width), torch.randn(3, model.config.width)
     ours = run._head(run.average).step(states, vectors)
     torch.testing.assert_close(head.step(states, vectors), ours, atol=0.05, rtol=0.05)
@@ -161,7 +160,7 @@ def test_long_holes_are_cut_from_the_middle(sampler):
 
 
 def test_what_the_corpus_uses_most_is_known(sampler):
-    tokens = common_tokens(sampler, ENDS, 30).tolist()
+    tokens = common_tokens(sampler, ENDS, 30, 10_000).tolist()
     assert tokens[: len(ENDS)] == ENDS
     assert len(set(tokens)) == 30
     assert set(sampler.tokenizer.encode("return value")) < set(tokens)
