@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 SHARDS = 4
 LOAD = """
-import re, sys, threading
+import ctypes, gc, re, sys, threading
 from pathlib import Path
 from engine.catalogue import resolve_local
 from engine.loading import load_model
@@ -34,6 +34,8 @@ watcher.start()
 model, tokenizer = load_model(resolve_local(sys.argv[1]), lambda *_: None, None)
 done.set()
 watcher.join()
+gc.collect()
+ctypes.CDLL(None).malloc_trim(0)  # what the allocator holds for later is not kept by the model
 print(peak[0], anonymous(), len(model.layers))
 """
 

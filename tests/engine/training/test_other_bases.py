@@ -88,7 +88,7 @@ def test_the_base_of_a_file_is_its_hash(tmp_path):
 def test_what_takes_no_adapter_says_so(corpus, tmp_path, monkeypatch, capsys):
     dream = folder_of("dream", tmp_path)
     assert trained(dream, corpus, tmp_path / "run") == 2
-    assert "there is no adapter to train" in capsys.readouterr().err
+    assert "there is nothing to train" in capsys.readouterr().err
     monkeypatch.setenv("DIFFILL_ADAPTER", str(tmp_path / "none"))
     with pytest.raises(ConfigError, match="which is no file"):
         load_editor(str(dream), lambda message, share: None)
