@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from engine.draft_head import DraftHead, Guesser
+from engine.draft_head import DraftHead
 
 # A token more in a pass costs a tenth of it, a head's guess a thirtieth: worth while if it is about
 # as likely right as this, with all guesses before it.
@@ -51,7 +51,10 @@ class OldTextDraft:
             return self._old[self._place : self._place + _ALIGNED_RUN]
         guesses: list[int] = []
         if self._head and state is not None:
-            guesses = guessed(self._head.from_state(state), emitted[-1])
+            guesser = self._head.from_state(state)
+            guesses = likely_run(
+                lambda guessed: guesser.behind(guessed[-1] if guessed else emitted[-1])
+            )
         return guesses or self._old[self._place : self._place + _LOST_RUN]
 
     def _realign(self, emitted: Sequence[int]) -> None:
@@ -68,17 +71,20 @@ class OldTextDraft:
         return next((n for n in range(most) if self._old[place - 1 - n] != emitted[-1 - n]), most)
 
 
-def guessed(guesser: Guesser, token: int) -> list[int]:
-    """Return what a head guesses behind a token, as long as all of it is likely."""
-    guesses: list[int] = []
+def likely_run(following: Callable[[Sequence[int]], tuple[int, float]]) -> list[int]:
+    """Return tokens one behind the other as long as all of it is likely.
+
+    `following` tells what comes behind those proposed so far, and how likely it is.
+    """
+    proposed: list[int] = []
     likely = 1.0
-    while len(guesses) < _LONGEST_RUN:
-        token, share = guesser.behind(token)
+    while len(proposed) < _LONGEST_RUN:
+        token, share = following(proposed)
         likely *= share
         if likely < _LIKELY:
             break
-        guesses.append(token)
-    return guesses
+        proposed.append(token)
+    return proposed
 
 
 # A place is found by its last three tokens, or else fewer.
@@ -113,9 +119,9 @@ class ContextDraft:
         self._append(emitted[self._seen :])
         self._seen = len(emitted)
         guesser = self._head.from_state(state) if self._head and state is not None else None
-        proposed: list[int] = []
-        likely = 1.0
-        while len(proposed) < _LONGEST_RUN:
+
+        def following(proposed: Sequence[int]) -> tuple[int, float]:
+            nonlocal guesser
             token, share = self._following(proposed)
             if share >= _CERTAIN:
                 guesser = None  # it would have to be told of every token
@@ -125,11 +131,9 @@ class ContextDraft:
                     share = 1 - (1 - share) * (1 - sureness)
                 elif sureness > share:
                     token, share = guess, sureness
-            likely *= share
-            if likely < _LIKELY:
-                break
-            proposed.append(token)
-        return proposed
+            return token, share
+
+        return likely_run(following)
 
     def _following(self, proposed: Sequence[int]) -> tuple[int, float]:
         """Return what followed the last tokens, those proposed among them, and how likely it is."""

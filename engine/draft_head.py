@@ -27,7 +27,7 @@ _RIGHT = 0.9  # as often as this a guess is right that the head holds for certai
 
 
 class DraftHead:
-    """The network: states and tokens' vectors in, states out; `logits` reads them."""
+    """The network: states and tokens' vectors in, states out, which the head reads."""
 
     def __init__(
         self, gate_up: Linear, down: Linear, head: Linear, tokens: Tensor, embed: Embed

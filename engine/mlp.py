@@ -28,9 +28,9 @@ def _apart(function: Function, x: Tensor) -> Tensor:
 
     Torch computes the last numbers of a thread's share by another exponential. So a pass whose
     tokens are to be what they would be alone gives each call what one of its threads does alone, or
-    a block, which is the same in all passes.
+    a block, which is the same in all passes. Nothing depends on that elsewhere, nor in training.
     """
-    if x.numel() <= _SHARE:
+    if not x.is_cpu or x.requires_grad or x.numel() <= _SHARE:
         return function(x)
     dim, size = (-2, BLOCK) if len(x) == 1 else (0, max(1, _SHARE // x[0].numel()))
     return torch.cat([function(piece) for piece in x.split(size, dim)], dim)

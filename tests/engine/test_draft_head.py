@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.causal import NoDraft, Strand
-from engine.draft import ContextDraft, OldTextDraft, guessed
+from engine.draft import ContextDraft, OldTextDraft
 from engine.draft_head import DraftHead, read_draft_head
 from engine.errors import CheckpointError
 from engine.int8 import Int8Weight
@@ -48,7 +48,7 @@ def counting_head(sureness):
     ],
 )
 def test_it_guesses_while_all_of_it_is_likely(sureness, count):
-    guesses = guessed(counting_head(sureness).from_state(torch.zeros(1)), 9)
+    guesses = OldTextDraft([], counting_head(sureness)).propose([9], torch.zeros(1))
     assert guesses == list(range(10, 10 + count))
 
 
@@ -149,7 +149,7 @@ def written(path, *, omit=(), base="base"):
 def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_path):
     model = tiny.transformer(reference(tied=True))
     head = read_draft_head(written(tmp_path / "h"), "base", model.embed)
-    guesses = guessed(head.from_state(torch.randn(WIDTH)), 5)
+    guesses = OldTextDraft([], head).propose([5], torch.randn(WIDTH))
     assert all(token < KNOWN for token in guesses)
     states = torch.randn(2, WIDTH)
     expected = states @ model.embed(torch.arange(KNOWN)).T

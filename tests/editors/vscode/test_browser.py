@@ -36,7 +36,7 @@ def extension(tmp_path_factory, node):
     for step in ("test", "package"):
         subprocess.run(["npm", "run", step], cwd=SOURCE, check=True, timeout=300)
     package = SOURCE / "diffill.vsix"
-    assert package.stat().st_size < 30_000_000
+    assert package.stat().st_size < 25_000_000
     folder = tmp_path_factory.mktemp("package")
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder)
