@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
-from engine.catalogue import resolve_local
+from engine import computing
+from engine.catalogue import chosen_device, resolve_local
 from engine.config import AT_ONCE, Decoding, Precision
 from engine.edit import Editor
 from engine.family import Family
@@ -18,8 +20,11 @@ def open_editor(
     *,
     decoding: Decoding | None = None,
     precision: Precision | None = None,
+    for_threads: bool = False,
 ) -> Editor:
     """Load a model that is on this machine (None: the default one), or get ready to ask a remote.
+
+    If it is `for_threads`, any may edit with it at any time.
 
     Raises:
         EngineError: with the reason and the remedy.
@@ -33,7 +38,10 @@ def open_editor(
     path = resolve_local(model).path  # a model that is not here is said before torch is loaded
     from engine.loading import load_editor
 
-    return load_editor(str(path), report, decoding=decoding, precision=precision)
+    if for_threads and chosen_device() == "cpu":
+        computing.start()
+    load = partial(load_editor, str(path), report, decoding=decoding, precision=precision)
+    return computing.compute(load)
 
 
 def give_back() -> None:

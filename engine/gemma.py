@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.computing import computed
 from engine.mlp import ExpertsMlp, GatedMlp
 from engine.model import Layer, Past, Transformer, rotate
 from engine.norm import norm_of, rms_norm
@@ -115,6 +116,7 @@ class DiffusionGemma(Transformer):
         self._wide_turns = self._windowed.rope_theta**-pairs  # a position, in radians
         self._wide_turns[turned:] = 0.0
 
+    @computed
     @torch.inference_mode()
     def denoise(self, ids: Tensor, before: Tensor | None, cache: Cache) -> Tensor:
         """Return logits (L, V) of a canvas of ids (L,), behind the cache. Keeps nothing.
@@ -126,6 +128,7 @@ class DiffusionGemma(Transformer):
             x = x + self._conditioning(self._conditioning_norm(self._expected(before)), False)
         return self.logits(self.canvas(rms_norm(x, 1.0, self.config.norm_eps), cache))
 
+    @computed
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the scores (T, V) of the tokens at each hidden state (T, D), in float32."""

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.computing import computed
 from engine.draft_head import DraftHead
 from engine.int8 import Int8Linear
 from engine.linear import Linear, LowRank
@@ -138,6 +139,7 @@ class Transformer:
         x = self._embedding(ids.to(self.device))
         return x if self.config.embedding_scale == 1.0 else x * self.config.embedding_scale
 
+    @computed
     @torch.inference_mode()
     def encode(
         self, ids: list[int], cache: Cache, *, adapted: bool = False, block: int | None = None
@@ -158,6 +160,7 @@ class Transformer:
         mask = None if mask is None else mask[None]
         return self.run(x[None], places[None], mask, cache.block_by_block(block), adapted)[0]
 
+    @computed
     @torch.inference_mode()
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
         """Run a few tokens causally behind the cache; hidden states (T, D). Keeps nothing.
@@ -167,6 +170,7 @@ class Transformer:
         """
         return self.decode_each([(ids, cache)], adapted=adapted)[0]
 
+    @computed
     @torch.inference_mode()
     def decode_each(
         self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
@@ -184,6 +188,7 @@ class Transformer:
         x = self.embed(torch.tensor([token for run, _ in runs for token in run]))[:, None]
         return list(self.run(x, places, mask[:, None], pasts, adapted)[:, 0].split(counts))
 
+    @computed
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:
         """Run a canvas, or several of these lengths side by side, adapter on; hidden states (T, D).
@@ -197,6 +202,7 @@ class Transformer:
         positions = [place_of(cache.length, length) for length in lengths or [len(x)]]
         return self._behind(cache, x, torch.cat(positions), mask, adapted=True)
 
+    @computed
     @torch.inference_mode()
     def in_blocks(self, ids: Tensor, cache: Cache, size: int) -> Tensor:
         """Run token ids (T,) behind the cache; hidden states (T, D). Keeps nothing.
@@ -208,11 +214,13 @@ class Transformer:
         mask = block[None] <= block[known:, None]
         return self._behind(cache, self.embed(ids), place_of(known, len(ids)), mask, adapted=False)
 
+    @computed
     @torch.inference_mode()
     def whole(self, ids: Tensor) -> Tensor:
         """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
         return self.among(ids, place_of(0, len(ids)), [NoPast()] * len(self.layers))
 
+    @computed
     @torch.inference_mode()
     def among(self, ids: Tensor, places: Tensor, pasts: Sequence[Past]) -> Tensor:
         """Run token ids (T,) that stand at `places` (T,) and see all their pasts hold; (T, D)."""
@@ -224,6 +232,7 @@ class Transformer:
         cos, sin = self._cos[by.abs()], self._sin[by.abs()] * by.sign()[:, None, None]
         return rotate(keys.transpose(1, 2), cos, sin).transpose(1, 2)
 
+    @computed
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the scores (T, V) of the next token at each hidden state (T, D), in float32."""

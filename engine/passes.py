@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from engine.causal import CausalStep, Strand
+from engine.computing import compute
 from engine.control import Control
 from engine.model import Transformer
 
 # For so long a pass waits for requests that are decoded but have not asked for it yet: they look at
-# what the last one brought and guess on, some milliseconds; a review of it may take far longer.
-PATIENCE_S = 0.008
+# what the last one brought, which takes a millisecond; a review of it may take far longer.
+PATIENCE_S = 0.003
 
 
 @dataclass(slots=True, eq=False)
@@ -29,11 +30,8 @@ class _Asked:
     """One thread's share of a pass: its strands that have room, and what came of them."""
 
     strands: Sequence[Strand]
-    runs: Sequence[list[int]]
     adapted: bool
-    # Of each strand (num_rows, D) and (num_rows, V).
-    states: list[Tensor] = field(default_factory=list[Tensor])
-    logits: list[Tensor] = field(default_factory=list[Tensor])
+    steps: list[CausalStep | None] = field(default_factory=list[CausalStep | None])
     error: BaseException | None = None
     is_done: bool = False
 
@@ -64,14 +62,9 @@ class Passes:
         self, strands: Sequence[Strand], *, adapted: bool = False
     ) -> list[CausalStep | None]:
         """Run one pass for all strands; return each one's step, None where its cache is full."""
-        steps: list[CausalStep | None] = [None] * len(strands)
-        runs = {i: run for i, strand in enumerate(strands) if (run := strand.next_run())}
-        if runs:
-            asked = _Asked([strands[i] for i in runs], list(runs.values()), adapted)
-            self._answer(asked)
-            for i, states, logits in zip(runs, asked.states, asked.logits, strict=True):
-                steps[i] = strands[i].take(states, logits)
-        return steps
+        asked = _Asked(strands, adapted)
+        self._answer(asked)
+        return asked.steps
 
     def decode(self, strand: Strand, *, adapted: bool = False) -> Iterator[CausalStep]:
         """Yield the tokens that follow a strand, a step a pass, until it is closed.
@@ -106,7 +99,7 @@ class Passes:
 
     def _lead(self, together: Sequence[_Asked]) -> None:
         try:
-            self._try(together)
+            compute(lambda: self._try(together))
         finally:
             with self._changed:
                 for asked in together:
@@ -117,24 +110,32 @@ class Passes:
     def _try(self, together: Sequence[_Asked]) -> None:
         """Run a pass; if it fails, one for each, so that no request fails by another's fault."""
         try:
-            self._run(together)
+            found = self._run(together)
         except BaseException as error:
             if len(together) == 1:
                 together[0].error = error
             else:
                 for asked in together:
                     self._try([asked])
-
-    def _run(self, together: Sequence[_Asked]) -> None:
-        runs = [
-            (run, strand.cache)
-            for asked in together
-            for run, strand in zip(asked.runs, asked.strands, strict=True)
-        ]
-        hidden = self._model.decode_each(runs, adapted=together[0].adapted)
-        counts = [strand.num_rows for asked in together for strand in asked.strands]
-        rows = torch.cat([h[-count:] for h, count in zip(hidden, counts, strict=True)])
-        states, logits = iter(rows.split(counts)), iter(self._model.logits(rows).split(counts))
+            return
         for asked in together:
-            asked.states = [next(states) for _ in asked.strands]
-            asked.logits = [next(logits) for _ in asked.strands]
+            try:
+                asked.steps = [
+                    strand.take(*found[strand]) if strand in found else None
+                    for strand in asked.strands
+                ]
+            except BaseException as error:
+                asked.error = error
+
+    def _run(self, together: Sequence[_Asked]) -> dict[Strand, tuple[Tensor, Tensor]]:
+        """Run a pass; return states (num_rows, D) and logits of each strand that has room."""
+        strands = [strand for asked in together for strand in asked.strands]
+        runs = {strand: run for strand in strands if (run := strand.next_run())}
+        if not runs:
+            return {}
+        behind = [(run, strand.cache) for strand, run in runs.items()]
+        hidden = self._model.decode_each(behind, adapted=together[0].adapted)
+        counts = [strand.num_rows for strand in runs]
+        rows = torch.cat([h[-count:] for h, count in zip(hidden, counts, strict=True)])
+        found = zip(rows.split(counts), self._model.logits(rows).split(counts), strict=True)
+        return dict(zip(runs, found, strict=True))

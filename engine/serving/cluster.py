@@ -69,7 +69,8 @@ def maker_of(model: str, batch: int) -> Callable[[], Application]:
         EngineError: if there is no such model.
     """
     identity = residence_of(model).identity
-    return partial(Application, identity, partial(open_editor, model), at_once=batch)
+    load = partial(open_editor, model, for_threads=True)
+    return partial(Application, identity, load, at_once=batch)
 
 
 def start(cluster: Cluster, make: Callable[[], Application]) -> None:
