@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.computing import computed
 from engine.mlp import ExpertsMlp, GatedMlp
-from engine.model import Layer, Past, Transformer, rotate
+from engine.model import Layer, Past, Transformer, rotate, turns
 from engine.norm import norm_of, rms_norm
 from engine.weights import Weights
 
@@ -157,7 +157,8 @@ class DiffusionGemma(Transformer):
             mask = mask[0].to(self.device)
         near, positions = near.to(self.device), positions.to(self.device)
         angles = positions[0][:, None, None] * self._wide_turns  # (T, 1, head_dim / 2)
-        wide = angles.cos().to(x.dtype), angles.sin().to(x.dtype), mask
+        cos, sin = turns(angles)
+        wide = cos.to(x.dtype), sin.to(x.dtype), mask
         narrow = self._cos[positions], self._sin[positions], near
         for i, (layer, past) in enumerate(zip(self.layers, pasts, strict=True)):
             cos, sin, seen = wide if i in self._windowed.wide else narrow

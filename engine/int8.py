@@ -21,7 +21,7 @@ from engine.linear import LowRank
 # Keeps a row of zeros from dividing by zero; far below any real activation.
 _TINY = 1e-12
 _ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
-_DEARER_FROM = 1 << 21  # numbers of a matrix for which oneDNN's kernel is worth its dearer call
+_NEARLY_ZERO, _HALF_ABOVE = torch.tensor(_TINY), torch.tensor(128.5)
 
 
 @functools.cache
@@ -104,16 +104,15 @@ class CentredProduct:
 
     def __init__(self, weight: Int8Weight) -> None:
         self._packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
-        self._scale = weight.scale / 127
+        self._scale = weight.scale.clone()  # may be mapped: nothing is to hold its file
         self._zero = torch.zeros(len(weight.scale), dtype=torch.long)
-        self._bias = weight.sums() * (-128 / 127)
+        self._bias = weight.sums() * -128
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map x (..., I) to (..., O)."""
-        most = x.abs().amax(-1, keepdim=True).clamp_min_(_TINY)
-        # Torch makes signed bytes of floats three times as fast as unsigned ones.
-        q = (x * (127 / most)).round_().to(torch.int8).view(torch.uint8).add_(128)
-        return self.kernel(q).mul_(most)
+        step = torch.add(_NEARLY_ZERO, x.abs().amax(-1, keepdim=True), alpha=1 / 127)  # (..., 1)
+        q = torch.addcmul(_HALF_ABOVE, x, step.reciprocal()).to(torch.uint8)  # rounds down
+        return self.kernel(q).mul_(step)
 
     def kernel(self, q: Tensor) -> Tensor:
         """Multiply bytes, of which 128 stands for nothing."""
@@ -124,9 +123,8 @@ class CentredProduct:
 
 
 def product_of(weight: Int8Weight) -> StretchedProduct | CentredProduct:
-    """Return the product that is the faster one for a matrix, on this processor."""
-    is_large = weight.values.numel() >= _DEARER_FROM
-    return CentredProduct(weight) if is_large and _has_vnni() else StretchedProduct(weight)
+    """Return the product that is the faster one on this processor."""
+    return CentredProduct(weight) if _has_vnni() else StretchedProduct(weight)
 
 
 class Int8Linear:

@@ -29,10 +29,19 @@ from engine.weights import Weights
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Apply rotary positions (arXiv:2104.09864), halves layout, to x (B, T, H, head_dim).
 
-    `cos` and `sin` are half as wide as the part of each head that is rotated.
+    `cos` and `sin` are as wide as the part of each head that is rotated, which is seen as (a, b);
+    the sine of its first half is negative.
     """
-    a, b, rest = x.split((cos.shape[-1], cos.shape[-1], x.shape[-1] - 2 * cos.shape[-1]), -1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
+    width = cos.shape[-1]
+    if width < x.shape[-1]:
+        return torch.cat([rotate(x[..., :width], cos, sin), x[..., width:]], -1)
+    return torch.addcmul(x * cos, x.roll(width // 2, -1), sin)  # (a, b) * cos + (b, a) * sin
+
+
+def turns(angles: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what `rotate` takes to turn by angles (..., width / 2): cosines, signed sines."""
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
 
 
 class Layer:
@@ -111,8 +120,8 @@ class Transformer:
         half = torch.arange(0, config.rotary_dim, 2, dtype=torch.float32) / config.rotary_dim
         places = torch.arange(config.max_positions) / config.rope_scale
         angles = torch.outer(places, config.rope_theta**-half)
-        self._cos = angles.cos().to(self.device, self.dtype)[:, None]  # (positions, 1, head_dim/2)
-        self._sin = angles.sin().to(self.device, self.dtype)[:, None]
+        cos, sin = turns(angles[:, None])  # (positions, 1, rotary_dim)
+        self._cos, self._sin = (x.to(self.device, self.dtype) for x in (cos, sin))
 
     @property
     def has_adapter(self) -> bool:
