@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from engine.config import ModelConfig
-from engine.past import Past
+from engine.past import Past, attention
 
 
 class Cache:
@@ -112,11 +111,11 @@ class BlockByBlock(LayerCache):
             if mask is not None and stop - start > 1 and start not in self._masks:
                 cut = mask.view(query.shape[2], num_tokens, -1)[:, start:stop, :seen]
                 self._masks[start] = cut.flatten(0, 1)[None, None]
-            found[:, :, :, start:stop] = F.scaled_dot_product_attention(
+            found[:, :, :, start:stop] = attention(
                 part.flatten(2, 3),
                 keys[:, :, :seen],
                 values[:, :, :seen],
-                attn_mask=self._masks.get(start),
+                self._masks.get(start),
             ).view(part.shape)
         return found.view(1, heads, -1, head_dim)
 

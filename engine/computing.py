@@ -1,8 +1,9 @@
-"""One thread for what torch computes, in a process whose requests have threads of their own.
+"""One thread for a model's passes, in a process whose requests have threads of their own.
 
 OpenMP gives each thread that computes helpers of its own. As soon as there are more of all these
 than processors, helpers fall asleep between two operations and have to be woken for each: with two
-processors a pass of one token takes 1.5 times as long, one of four 1.8 times.
+processors a pass of one token takes 1.5 times as long, one of four 1.8 times. What requests do with
+the result of a pass, they do themselves, without helpers.
 """
 
 from __future__ import annotations
@@ -10,34 +11,52 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Desk = SimpleQueue[tuple[Callable[[], Any], Future[Any]]]
 
 _lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
-_own = threading.local()  # has an attribute on the thread that computes
+_thread: threading.Thread | None = None
+_desk: Desk = SimpleQueue()
 
 
 def start() -> None:
     """Have one thread compute from now on; what others do themselves uses no helpers."""
-    global _pool
+    global _thread
     import torch
 
     with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(1, "compute", setattr, (_own, "computes", True))
-            _pool.submit(torch.get_num_threads).result()  # keeps the number that it finds
+        if _thread is None:
+            # A daemon, not an executor's: a pass that takes long keeps no process from ending.
+            _thread = threading.Thread(target=_work, args=[_desk], name="compute", daemon=True)
+            _thread.start()
+            compute(torch.get_num_threads)  # keeps the number that it finds
             torch.set_num_threads(1)  # of this thread, and of those to come
 
 
 def compute(work: Callable[[], T]) -> T:
     """Return what `work` returns, done by the thread that computes if there is one."""
-    if _pool is None or hasattr(_own, "computes"):
+    if _thread in (None, threading.current_thread()):
         return work()
-    return _pool.submit(work).result()
+    future = Future[T]()
+    _desk.put((work, future))
+    return future.result()
+
+
+def _work(desk: Desk) -> None:
+    while True:
+        _answer(*desk.get())
+
+
+def _answer(work: Callable[[], T], future: Future[T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def computed(function: Callable[P, T]) -> Callable[P, T]:

@@ -38,7 +38,7 @@ def open_editor(
     path = resolve_local(model).path  # a model that is not here is said before torch is loaded
     from engine.loading import load_editor
 
-    if for_threads and chosen_device() == "cpu":
+    if for_threads and chosen_device().startswith("cpu"):
         computing.start()
     load = partial(load_editor, str(path), report, decoding=decoding, precision=precision)
     return computing.compute(load)

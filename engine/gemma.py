@@ -157,9 +157,8 @@ class DiffusionGemma(Transformer):
             mask = mask[0].to(self.device)
         near, positions = near.to(self.device), positions.to(self.device)
         angles = positions[0][:, None, None] * self._wide_turns  # (T, 1, head_dim / 2)
-        cos, sin = turns(angles)
-        wide = cos.to(x.dtype), sin.to(x.dtype), mask
-        narrow = self._cos[positions], self._sin[positions], near
+        wide = (*turns(angles.cos().to(x.dtype), angles.sin().to(x.dtype)), mask)
+        narrow = (*turns(self._cos[positions], self._sin[positions]), near)
         for i, (layer, past) in enumerate(zip(self.layers, pasts, strict=True)):
             cos, sin, seen = wide if i in self._windowed.wide else narrow
             x = layer(x, cos, sin, seen, past, adapted)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,18 @@ _NEARLY_ZERO, _HALF_ABOVE = torch.tensor(_TINY), torch.tensor(128.5)
 
 
 @functools.cache
+def _capabilities() -> Mapping[str, bool]:
+    return getattr(torch.cpu, "get_capabilities", dict[str, bool])()  # torch >= 2.10
+
+
 def _has_vnni() -> bool:
     """Tell whether 8-bit products add up in 32 bits; in 16 bits full 8-bit inputs overflow."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict[str, bool])()  # torch >= 2.10
-    return capabilities.get("avx512_vnni", False) or capabilities.get("avx_vnni", False)
+    return _capabilities().get("avx512_vnni", False) or _capabilities().get("avx_vnni", False)
+
+
+def multiplies_bfloat16() -> bool:
+    """Tell whether the processor has matrix units for bfloat16."""
+    return _capabilities().get("amx_bf16", False)
 
 
 @dataclass(frozen=True, slots=True)

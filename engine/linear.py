@@ -40,7 +40,10 @@ class LowRank:
 
         The B are multiplied each by itself, so that none depends on how many there are.
         """
-        inner = torch.bmm(x, self.down.expand(len(x), -1, -1))
+        if x.shape[:2] == (1, 1):  # of which threads would take a part each, and add up otherwise
+            inner = torch.bmm(x.expand(2, -1, -1), self.down.expand(2, -1, -1))[:1]
+        else:
+            inner = torch.bmm(x, self.down.expand(len(x), -1, -1))
         y.baddbmm_(inner, self.up.expand(len(x), -1, -1))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.computing import computed
 from engine.draft_head import DraftHead
-from engine.int8 import Int8Linear
+from engine.int8 import Int8Linear, multiplies_bfloat16
 from engine.linear import Linear, LowRank
 from engine.mlp import ExpertsMlp, mlp_of
 from engine.norm import norm_of, rms_norm
@@ -29,8 +29,7 @@ from engine.weights import Weights
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Apply rotary positions (arXiv:2104.09864), halves layout, to x (B, T, H, head_dim).
 
-    `cos` and `sin` are as wide as the part of each head that is rotated, which is seen as (a, b);
-    the sine of its first half is negative.
+    `cos` and `sin`, by `turns`, are as wide as the part of each head that is rotated.
     """
     width = cos.shape[-1]
     if width < x.shape[-1]:
@@ -38,9 +37,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.addcmul(x * cos, x.roll(width // 2, -1), sin)  # (a, b) * cos + (b, a) * sin
 
 
-def turns(angles: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what `rotate` takes to turn by angles (..., width / 2): cosines, signed sines."""
-    cos, sin = angles.cos(), angles.sin()
+def turns(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what `rotate` takes to turn pairs (a, b) by angles of these (..., width / 2)."""
     return torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
 
 
@@ -114,14 +112,17 @@ class Transformer:
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
         self.draft_head: DraftHead | None = None
         self.device, self.dtype = self.norm.weight.device, self.norm.weight.dtype
+        # Next to 8 bits everywhere else these 16 lose little: see LOG.md, 2026-11-29.
+        has_both = self.is_by_token and multiplies_bfloat16()
+        self.cache_dtype = torch.bfloat16 if has_both else self.dtype
         self._places: Tensor | None = None  # (positions, D): learned, added to what is embedded
         if not config.rotary_dim:
             self._places = weights.vector("embed_positions.weight")
         half = torch.arange(0, config.rotary_dim, 2, dtype=torch.float32) / config.rotary_dim
         places = torch.arange(config.max_positions) / config.rope_scale
         angles = torch.outer(places, config.rope_theta**-half)
-        cos, sin = turns(angles[:, None])  # (positions, 1, rotary_dim)
-        self._cos, self._sin = (x.to(self.device, self.dtype) for x in (cos, sin))
+        self._cos = angles.cos().to(self.device, self.dtype)[:, None]  # (positions, 1, head_dim/2)
+        self._sin = angles.sin().to(self.device, self.dtype)[:, None]
 
     @property
     def has_adapter(self) -> bool:
@@ -130,7 +131,7 @@ class Transformer:
 
     def new_cache(self, capacity: int) -> Cache:
         """Make room for one sequence."""
-        return Cache.new(self.config, capacity, self.dtype, self.device)
+        return Cache.new(self.config, capacity, self.cache_dtype, self.device)
 
     def opened(self, cache: Cache) -> Cache:
         """Return a cache to write behind, which holds what this one does: here, itself."""
@@ -239,7 +240,7 @@ class Transformer:
         """Move keys (B, G, T, head_dim) on by (T,) positions: rotary ones turn by an angle."""
         by = by.to(self.device)
         cos, sin = self._cos[by.abs()], self._sin[by.abs()] * by.sign()[:, None, None]
-        return rotate(keys.transpose(1, 2), cos, sin).transpose(1, 2)
+        return rotate(keys.transpose(1, 2), *turns(cos, sin)).transpose(1, 2)
 
     @computed
     @torch.inference_mode()
@@ -263,11 +264,11 @@ class Transformer:
         if mask is not None:  # repeated as the queries of one key head are, see Layer
             mask = mask.repeat(1, self.config.num_heads // self.config.num_kv_heads, 1)[:, None]
             # As what is added to the scores: made once here, not in every layer.
-            mask = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)
+            mask = torch.zeros_like(mask, dtype=self.cache_dtype).masked_fill_(~mask, -torch.inf)
             mask = mask.to(self.device)
         if self._places is not None:
             x = x + self._places[positions]
-        cos, sin = self._cos[positions], self._sin[positions]
+        cos, sin = turns(self._cos[positions], self._sin[positions])
         for layer, past in zip(self.layers, pasts, strict=True):
             x = layer(x, cos, sin, mask, past, adapted)
         return self.norm(x)

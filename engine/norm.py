@@ -24,7 +24,7 @@ class RmsNorm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x normalised."""
-        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        return rms_norm(x, self.weight, self.eps)
 
 
 class LayerNorm:

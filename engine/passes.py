@@ -27,7 +27,7 @@ PATIENCE_S = 0.003
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One thread's share of a pass: its strands that have room, and what came of them."""
+    """One thread's share of a pass: its strands, and a step of each that has room."""
 
     strands: Sequence[Strand]
     adapted: bool
@@ -100,6 +100,9 @@ class Passes:
     def _lead(self, together: Sequence[_Asked]) -> None:
         try:
             compute(lambda: self._try(together))
+        except BaseException as error:
+            for asked in together:
+                asked.error = error
         finally:
             with self._changed:
                 for asked in together:

@@ -13,6 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """Attend in the type in which keys and values are kept; `mask` comes in it."""
+    found = F.scaled_dot_product_attention(query.to(keys.dtype), keys, values, attn_mask=mask)
+    return found.to(query.dtype)
+
+
 class Past(ABC):
     """What one layer has seen before a pass."""
 
@@ -23,7 +29,7 @@ class Past(ABC):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """Return what queries (B, G, R T, head_dim) find, in their shape; `mask` is added."""
         keys, values = self.extend(key, value)
-        return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+        return attention(query, keys, values, mask)
 
 
 class NoPast(Past):

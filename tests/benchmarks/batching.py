@@ -10,16 +10,15 @@ answers must be the same whatever the number.
 from __future__ import annotations
 
 import argparse
+import os
 import queue
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import resolve_local
+from engine.editors import open_editor
 from engine.evaluation.cases import read_cases, spread
-from engine.loading import editor_on, load_model, shipped_adapter
-from engine.prefix_cache import PrefixCache
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
@@ -43,11 +42,8 @@ def main() -> int:
         )
         for case in cases
     ]
-    local = resolve_local(None)
-    model, tokenizer = load_model(local, lambda message, fraction: None, shipped_adapter(local))
-    editor = editor_on(
-        model, tokenizer, local.entry.family, contexts=PrefixCache(model, megabytes=0)
-    )
+    os.environ["DIFFILL_CONTEXT_MB"] = "0"
+    editor = open_editor(None, lambda message, fraction: None, for_threads=True)
     _answers(editor, requests[:2], 2)  # the first are slow
     first: tuple[list[str], float] | None = None
     print("| at once | s | times as fast |\n| --: | --: | --: |")

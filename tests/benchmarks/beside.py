@@ -19,9 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.catalogue import resolve_local
+from engine.editors import open_editor
 from engine.evaluation.cases import Case, read_cases, spread
-from engine.loading import editor_on, load_model, shipped_adapter
 from engine.protocol import EditRequest, Effort, Priority
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
@@ -42,9 +41,7 @@ def main() -> int:
     )
     strokes = [_request(longest, longest.truth[:n]) for n in range(1, args.strokes + 1)]
     batch = [_request(case) for case in others]
-    local = resolve_local(None)
-    model, tokenizer = load_model(local, lambda message, fraction: None, shipped_adapter(local))
-    editor = editor_on(model, tokenizer, local.entry.family)
+    editor = open_editor(None, lambda message, fraction: None, for_threads=True)
     first: list[str] | None = None
     print("| at once | typing | p50 ms | most ms | fills of the batch a s |")
     print("| --: | :-- | --: | --: | --: |")

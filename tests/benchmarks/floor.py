@@ -102,11 +102,11 @@ class Floor:
 
 
 def _adapter_bytes(model: Transformer) -> int:
-    """Return the bytes of the low-rank updates."""
+    """Return the bytes of the low-rank updates, without the zeros beside those that are joined."""
     updates = [
         update
         for layer in model.layers
         for linear in (layer.qkv, layer.out, layer.mlp.gate_up, layer.mlp.down)
         if (update := linear.update) is not None
     ]
-    return sum(u.down.nbytes + sum(up.nbytes for up in u.ups) for u in updates)
+    return sum(u.down.nbytes + int(u.up.count_nonzero()) * u.up.itemsize for u in updates)

@@ -10,6 +10,7 @@ import pytest
 import tiny
 import torch
 
+from engine.adapter import load_adapter
 from engine.errors import ConfigError
 from tests.benchmarks import __main__ as command
 from tests.benchmarks import answers, lengths
@@ -145,6 +146,16 @@ def test_the_floor_is_the_longer_of_reading_and_multiplying(loaded):
     assert answer == 300 * layers + layers + head
     # Of one that began warm, a pass at most.
     assert slow_kernel.answer(300, 2, 1, adapted=False) == 256 * layers + layers + head
+
+
+def test_an_adapter_is_read_for_each_pass_that_it_changes(tmp_path):
+    model = tiny.transformer()
+    path = tmp_path / "adapter.safetensors"
+    tensors = tiny.adapter_tensors(model.config)
+    load_adapter(model, tiny.write_adapter(path, tensors), "base")
+    floor = Floor(model, Rates(1.0, 1e30))
+    own = sum(tensor.nbytes for name, tensor in tensors.items() if "lora" in name)
+    assert floor.decoding(10, 2) - floor.decoding(10, 2, adapted=False) == own
 
 
 async def test_the_report_is_a_table_a_json_object_and_a_picture(loaded, tmp_path):

@@ -46,9 +46,19 @@ def test_updates_side_by_side_equal_separate_ones(random):
         torch.testing.assert_close(added, y + expected.view(shape))
 
 
-def test_an_update_of_a_token_does_not_depend_on_those_beside_it(random):
-    update = LowRank(random(16, 896), random(4864, 16))
-    x, y = random(9, 1, 896), random(9, 1, 4864)
+@pytest.fixture(params=[1, 2, 3, 6])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(896, [4864] * 2), (4864, [896]), (896, [896])])
+def test_an_update_of_a_token_does_not_depend_on_those_beside_it(threads, random, inputs, outputs):
+    updates = [LowRank(random(16, inputs), random(count, 16)) for count in outputs]
+    update = LowRank.side_by_side(updates)
+    x, y = random(9, 1, inputs), random(9, 1, sum(outputs))
 
     def added(count: int) -> Tensor:
         out = y[:count].clone()

@@ -164,6 +164,48 @@ def test_who_makes_a_pass_fail_is_the_only_one_to_hear_of_it(reference, monkeypa
     assert found == alone
 
 
+def test_who_cannot_pick_a_token_is_the_only_one_to_hear_of_it(reference, monkeypatch):
+    model = tiny.transformer(reference())
+    alone = tokens_of(Passes(model), strand_of(model, PROMPTS[0]), 1)
+    good, bad = (strand_of(model, p) for p in PROMPTS[:2])
+    monkeypatch.setattr(bad, "_pick", lambda logits: [].pop())
+    passes, found, ready = Passes(Counting(model)), [], threading.Barrier(2)
+
+    def decode():
+        with passes.joined(Control()):
+            ready.wait(60)
+            found.extend(tokens_of(passes, good, 1))
+
+    def fail():
+        with passes.joined(Control()):
+            ready.wait(60)
+            with pytest.raises(IndexError):
+                passes.advance([bad])
+
+    monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
+    in_threads(decode, fail)
+    assert found == alone
+
+
+def test_a_thread_that_cannot_compute_is_everybodys_fault(reference, monkeypatch):
+    model = tiny.transformer(reference())
+    passes, ready = Passes(model), threading.Barrier(2)
+
+    def broken(work):
+        raise RuntimeError("no thread")
+
+    def fail(number):
+        with passes.joined(Control()):
+            ready.wait(60)
+            with pytest.raises(RuntimeError, match="no thread"):
+                passes.advance([strands[number]])
+
+    strands = [strand_of(model, p) for p in PROMPTS[:2]]
+    monkeypatch.setattr("engine.passes.compute", broken)
+    monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
+    in_threads(*[lambda n=n: fail(n) for n in range(2)])
+
+
 def test_requests_in_threads_share_contexts_and_passes(reference):
     """Fills at the same time are the fills one after the other."""
     model = tiny.transformer(reference(seed=1))

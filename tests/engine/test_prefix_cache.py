@@ -72,10 +72,13 @@ def test_whatever_came_before_the_cache_holds_the_context(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_int8_blocks_share_passes_and_their_bits_show_nothing_of_it(seed):
+@pytest.mark.parametrize("kept", [torch.float32, torch.bfloat16])
+def test_int8_blocks_share_passes_and_their_bits_show_nothing_of_it(monkeypatch, kept, seed):
+    has_units = kept is torch.bfloat16
+    monkeypatch.setattr("engine.model.multiplies_bfloat16", lambda: has_units)
     weights = QuantizedWeights(MODEL.config, tiny.tensors_of(tiny.reference()), on_cpu=True)
     model = Transformer(weights)
-    assert model.is_by_token
+    assert model.is_by_token and model.cache_dtype is kept
     rng = random.Random(seed)
     ids = some(rng.randrange(5 * BLOCK, 7 * BLOCK), seed)
     apart = model.new_cache(len(ids))
@@ -88,6 +91,7 @@ def test_int8_blocks_share_passes_and_their_bits_show_nothing_of_it(seed):
         contexts.encoded([*ids[:known], 7], len(ids), control)
     together = contexts.encoded(ids, len(ids), control)
     for own, other in zip(together._store, apart._store, strict=True):
+        assert own.dtype is kept
         assert torch.equal(own[..., : len(ids), :], other[..., : len(ids), :])
     alone = Control()
     PrefixCache(model).encoded(ids, len(ids), alone)
