@@ -128,7 +128,6 @@ class DiffusionGemma(Transformer):
             x = x + self._conditioning(self._conditioning_norm(self._expected(before)), False)
         return self.logits(self.canvas(rms_norm(x, 1.0, self.config.norm_eps), cache))
 
-    @computed
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the scores (T, V) of the tokens at each hidden state (T, D), in float32."""

@@ -30,7 +30,7 @@ def _capabilities() -> Mapping[str, bool]:
 
 
 def _has_vnni() -> bool:
-    """Tell whether 8-bit products add up in 32 bits; in 16 bits full 8-bit inputs overflow."""
+    """Tell whether the processor adds products of 8 bits up in 32."""
     return _capabilities().get("avx512_vnni", False) or _capabilities().get("avx_vnni", False)
 
 
@@ -73,7 +73,7 @@ class Int8Weight:
 
 
 class StretchedProduct:
-    """x W^T by the kernel that torch chooses on any processor, which takes one range for all of x.
+    """x W^T by the kernel that torch chooses, for processors without VNNI; one range for all of x.
 
     Stretching each token to 0 to 1 first makes that range fit them all; the sums of the weight's
     rows put back what the stretching took away.
@@ -88,7 +88,6 @@ class StretchedProduct:
                 weight.values, weight.scale.double(), zero, 0
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
-        self._reduce_range = not _has_vnni()
         self._sums = weight.sums()
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -100,7 +99,8 @@ class StretchedProduct:
 
     def kernel(self, x: Tensor) -> Tensor:
         """Multiply what lies between 0 and 1."""
-        return torch.ops.quantized.linear_dynamic(x, self._packed, self._reduce_range)
+        reduce_range = True  # to 7 bits: sums of two products of 8 do not fit into 16
+        return torch.ops.quantized.linear_dynamic(x, self._packed, reduce_range)
 
 
 class CentredProduct:

@@ -170,8 +170,6 @@ class Transformer:
         mask = None if mask is None else mask[None]
         return self.run(x[None], places[None], mask, cache.block_by_block(block), adapted)[0]
 
-    @computed
-    @torch.inference_mode()
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
         """Run a few tokens causally behind the cache; hidden states (T, D). Keeps nothing.
 
@@ -224,8 +222,6 @@ class Transformer:
         mask = block[None] <= block[known:, None]
         return self._behind(cache, self.embed(ids), place_of(known, len(ids)), mask, adapted=False)
 
-    @computed
-    @torch.inference_mode()
     def whole(self, ids: Tensor) -> Tensor:
         """Run token ids (T,) each of which sees all the others; hidden states (T, D)."""
         return self.among(ids, place_of(0, len(ids)), [NoPast()] * len(self.layers))

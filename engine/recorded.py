@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.computing import computed
 from engine.config import CANVAS_BUCKETS
 from engine.model import Transformer
 from engine.past import Past
@@ -111,7 +110,6 @@ class RecordedTransformer(Transformer):
             torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in self.layers
         ]
 
-    @computed
     @torch.inference_mode()
     def decode_each(
         self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
@@ -143,7 +141,6 @@ class RecordedTransformer(Transformer):
         hidden = self._replayed(x, columns[..., None], max(places) + 1, adapted)
         return hidden if hidden is None else list(hidden[: sum(counts), 0].split(counts))
 
-    @computed
     @torch.inference_mode()
     def canvas(self, x: Tensor, cache: Cache, lengths: Sequence[int] = ()) -> Tensor:
         """Run a canvas, or several of these lengths side by side, adapter on; hidden states (T, D).

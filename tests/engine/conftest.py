@@ -9,6 +9,15 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(params=[1, 2, 3, 6, 12])
+def threads(request):
+    """Numbers of threads, by which torch parts some of its work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def reference():
     """Seeded models of transformers, each built once; nothing may change them."""

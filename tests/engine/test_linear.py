@@ -46,14 +46,6 @@ def test_updates_side_by_side_equal_separate_ones(random):
         torch.testing.assert_close(added, y + expected.view(shape))
 
 
-@pytest.fixture(params=[1, 2, 3, 6])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(("inputs", "outputs"), [(896, [4864] * 2), (4864, [896]), (896, [896])])
 def test_an_update_of_a_token_does_not_depend_on_those_beside_it(threads, random, inputs, outputs):
     updates = [LowRank(random(16, inputs), random(count, 16)) for count in outputs]

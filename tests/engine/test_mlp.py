@@ -12,14 +12,6 @@ from engine.mlp import _apart
 WIDTH = 4864  # the default model's
 
 
-@pytest.fixture(params=[1, 2, 3, 6, 12])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 def gate(*shape):
     """Half of what one product makes, as a layer sees it: rows that are not side by side."""
     generator = torch.Generator().manual_seed(0)

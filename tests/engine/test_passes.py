@@ -55,6 +55,25 @@ def in_threads(*works):
         raise error
 
 
+def in_company(passes, good, count, bad, error):
+    """Decode tokens of a strand, beside another that ends with an error; return the former's."""
+    found, ready = [], threading.Barrier(2)
+
+    def decode():
+        with passes.joined(Control()):
+            ready.wait(60)
+            found.extend(tokens_of(passes, good, count))
+
+    def fail():
+        with passes.joined(Control()):
+            ready.wait(60)
+            with pytest.raises(error):
+                passes.advance([bad])
+
+    in_threads(decode, fail)
+    return found
+
+
 PROMPTS = [[100 + i, 101, 32 + i, 40, 41 + i, 58, 10] * (i + 1) for i in range(4)]
 
 
@@ -145,23 +164,9 @@ def test_who_makes_a_pass_fail_is_the_only_one_to_hear_of_it(reference, monkeypa
             return hidden
 
     counting = Failing(model)
-    passes, found, ready = Passes(counting), [], threading.Barrier(2)
-
-    def decode():
-        with passes.joined(Control()):
-            ready.wait(60)
-            found.extend(tokens_of(passes, good, 5))
-
-    def fail():
-        with passes.joined(Control()):
-            ready.wait(60)
-            with pytest.raises(MemoryError):
-                passes.advance([bad])
-
     monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
-    in_threads(decode, fail)
+    assert in_company(Passes(counting), good, 5, bad, MemoryError) == alone
     assert counting.passes[0] == (2, False)
-    assert found == alone
 
 
 def test_who_cannot_pick_a_token_is_the_only_one_to_hear_of_it(reference, monkeypatch):
@@ -169,26 +174,15 @@ def test_who_cannot_pick_a_token_is_the_only_one_to_hear_of_it(reference, monkey
     alone = tokens_of(Passes(model), strand_of(model, PROMPTS[0]), 1)
     good, bad = (strand_of(model, p) for p in PROMPTS[:2])
     monkeypatch.setattr(bad, "_pick", lambda logits: [].pop())
-    passes, found, ready = Passes(Counting(model)), [], threading.Barrier(2)
-
-    def decode():
-        with passes.joined(Control()):
-            ready.wait(60)
-            found.extend(tokens_of(passes, good, 1))
-
-    def fail():
-        with passes.joined(Control()):
-            ready.wait(60)
-            with pytest.raises(IndexError):
-                passes.advance([bad])
-
+    counting = Counting(model)
     monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
-    in_threads(decode, fail)
-    assert found == alone
+    assert in_company(Passes(counting), good, 1, bad, IndexError) == alone
+    assert counting.passes == [(2, False)]
 
 
 def test_a_thread_that_cannot_compute_is_everybodys_fault(reference, monkeypatch):
     model = tiny.transformer(reference())
+    strands = [strand_of(model, p) for p in PROMPTS[:2]]
     passes, ready = Passes(model), threading.Barrier(2)
 
     def broken(work):
@@ -200,7 +194,6 @@ def test_a_thread_that_cannot_compute_is_everybodys_fault(reference, monkeypatch
             with pytest.raises(RuntimeError, match="no thread"):
                 passes.advance([strands[number]])
 
-    strands = [strand_of(model, p) for p in PROMPTS[:2]]
     monkeypatch.setattr("engine.passes.compute", broken)
     monkeypatch.setattr("engine.passes.PATIENCE_S", 60.0)
     in_threads(*[lambda n=n: fail(n) for n in range(2)])
