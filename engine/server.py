@@ -222,7 +222,7 @@ def run_model(
     lives = residence_of(model)
 
     def load(report: Callable[[str, float], None]):
-        return open_editor(lives.model, report, decoding=decoding, for_threads=True)
+        return open_editor(lives.model, report, decoding=decoding)
 
     return run(
         lives.place,
