@@ -20,11 +20,10 @@ def open_editor(
     *,
     decoding: Decoding | None = None,
     precision: Precision | None = None,
-    for_threads: bool = False,
 ) -> Editor:
     """Load a model that is on this machine (None: the default one), or get ready to ask a remote.
 
-    If it is `for_threads`, any may edit with it at any time.
+    Any thread may edit with it at any time.
 
     Raises:
         EngineError: with the reason and the remedy.
@@ -36,10 +35,10 @@ def open_editor(
         report("ready", 1.0)
         return editor
     path = resolve_local(model).path  # a model that is not here is said before torch is loaded
+    if chosen_device().startswith("cpu"):
+        computing.start()
     from engine.loading import load_editor
 
-    if for_threads and chosen_device().startswith("cpu"):
-        computing.start()
     load = partial(load_editor, str(path), report, decoding=decoding, precision=precision)
     return computing.compute(load)
 

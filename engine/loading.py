@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.adapter import base_of, load_adapter
 from engine.catalogue import LocalModel, chosen_adapter, chosen_precision, resolve_local
 from engine.checkpoint import Checkpoint
+from engine.computing import yield_processors
 from engine.config import Decoding, ModelConfig, Precision
 from engine.draft_head import read_draft_head
 from engine.edit import Editor
@@ -56,12 +57,14 @@ def load_editor(
     local = resolve_local(model)
     adapter = None if decoding is Decoding.BASE else adapter_of(local)
     transformer, tokenizer = load_model(local, report, adapter, precision)
-    family = local.entry.family
+    decoding = decoding or Decoding.VERIFIED
+    # An adapter's update of a canvas adds up in other parts for another number of threads.
+    yield_processors(transformer.is_by_token and decoding is not Decoding.PARALLEL)
     return editor_on(
         transformer,
         tokenizer,
-        family,
-        decoding or Decoding.VERIFIED,
+        local.entry.family,
+        decoding,
         PrefixCache(transformer, context_mb()),
     )
 

@@ -69,7 +69,7 @@ def maker_of(model: str, batch: int) -> Callable[[], Application]:
         EngineError: if there is no such model.
     """
     identity = residence_of(model).identity
-    load = partial(open_editor, model, for_threads=True)
+    load = partial(open_editor, model)
     return partial(Application, identity, load, at_once=batch)
 
 

@@ -43,7 +43,7 @@ def main() -> int:
         for case in cases
     ]
     os.environ["DIFFILL_CONTEXT_MB"] = "0"
-    editor = open_editor(None, lambda message, fraction: None, for_threads=True)
+    editor = open_editor(None, lambda message, fraction: None)
     _answers(editor, requests[:2], 2)  # the first are slow
     first: tuple[list[str], float] | None = None
     print("| at once | s | times as fast |\n| --: | --: | --: |")

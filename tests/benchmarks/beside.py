@@ -41,7 +41,7 @@ def main() -> int:
     )
     strokes = [_request(longest, longest.truth[:n]) for n in range(1, args.strokes + 1)]
     batch = [_request(case) for case in others]
-    editor = open_editor(None, lambda message, fraction: None, for_threads=True)
+    editor = open_editor(None, lambda message, fraction: None)
     first: list[str] | None = None
     print("| at once | typing | p50 ms | most ms | fills of the batch a s |")
     print("| --: | :-- | --: | --: | --: |")

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import torch
 
 from engine import computing
 from engine.computing import compute, computed
+from engine.config import Precision
 from engine.editors import open_editor
 from engine.loading import network_of
 
@@ -19,6 +21,8 @@ def apart(monkeypatch):
     """A thread that computes with two helpers, for one test."""
     monkeypatch.setattr(computing, "_thread", None)
     monkeypatch.setattr(computing, "_desk", SimpleQueue())
+    monkeypatch.setattr(computing, "_yields", False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", computing.LOOKS)  # not for what other tests start
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -62,9 +66,41 @@ def test_an_error_reaches_who_asked(started):
     assert compute(lambda: 1) == 1
 
 
-def test_a_model_for_threads_is_loaded_and_run_on_that_thread(apart, monkeypatch, tmp_path):
+@pytest.fixture
+def free(monkeypatch):
+    """How many processors others leave."""
+    number = [2]
+    monkeypatch.setattr(computing.Processors, "free", lambda self: number[0])
+    return number
+
+
+def test_helpers_are_as_many_as_free_processors_if_the_model_allows_it(free, started):
+    with ThreadPoolExecutor(1) as before, ThreadPoolExecutor(1) as later:
+        assert before.submit(torch.get_num_threads).result() == 1
+        free[0] = 3
+        assert compute(torch.get_num_threads) == 2
+        computing.yield_processors(True)
+        assert compute(torch.get_num_threads) == 3
+        assert later.submit(torch.get_num_threads).result() == 1
+        assert before.submit(torch.get_num_threads).result() == torch.get_num_threads() == 1
+        free[0] = 1
+        assert compute(torch.get_num_threads) == 1
+        computing.yield_processors(False)
+        assert compute(torch.get_num_threads) == 2
+
+
+@pytest.fixture
+def tiny_model(tmp_path):
     path = tmp_path / "qwen2.5-coder-tiny.gguf"
     tiny.write_gguf(path, tiny.reference(vocab_size=tiny.GGUF_VOCAB))
+    return str(path)
+
+
+def silent(message, share):
+    pass
+
+
+def test_a_model_is_loaded_and_run_on_that_thread(apart, monkeypatch, tiny_model):
     seen = []
 
     def noted(weights):
@@ -76,13 +112,34 @@ def test_a_model_for_threads_is_loaded_and_run_on_that_thread(apart, monkeypatch
         return model
 
     monkeypatch.setattr("engine.loading.network_of", noted)
-    open_editor(str(path), lambda message, share: None)
-    assert seen[0][0] != "compute" and computing._thread is None
-    seen.clear()
-    open_editor(str(path), lambda message, share: None, for_threads=True)
+    open_editor(tiny_model, silent)
     model = seen.pop()
     model.encode([1, 2, 3], model.new_cache(8))
     assert seen == [("compute", 2)] * 2
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_a_model_leaves_processors_to_others_if_its_bits_do_not_change(
+    apart, free, tiny_model, precision
+):
+    open_editor(tiny_model, silent, precision=precision)
+    free[0] = 1
+    assert compute(torch.get_num_threads) == (1 if precision is Precision.INT8 else 2)
+
+
+def test_a_helper_that_waits_falls_asleep_soon_but_as_the_user_says():
+    code = "import os, sys; from engine import computing; assert 'torch' not in sys.modules; "
+    code += "computing.start(); print(os.environ.get('GOMP_SPINCOUNT'))"
+
+    def looks(**own):
+        clean = {name: x for name, x in os.environ.items() if "OMP_" not in name}
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(command, env=clean | own, check=True, timeout=60, capture_output=True)
+        return ran.stdout.decode().strip()
+
+    assert looks() == computing.LOOKS
+    assert looks(GOMP_SPINCOUNT="7") == "7"
+    assert looks(OMP_WAIT_POLICY="passive") == "None"
 
 
 def test_a_process_ends_while_it_computes():
