@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from engine.errors import EngineUnavailable, error_of_kind
 from engine.folders import environment
+from engine.pages import in_large_pages
 from engine.protocol import EditRequest, EditResult, Frame
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ class EngineProcess:
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_MESSAGE_BYTES,
                 cwd=Path(__file__).parent,  # it opens no user file: it needs no user folder
-                env=environment(),
+                env=in_large_pages(environment()),
             )
         except OSError as error:
             raise EngineUnavailable(f"the engine could not be started: {error}") from error

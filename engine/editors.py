@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from engine import computing
+from engine import computing, pages
 from engine.catalogue import chosen_device, resolve_local
 from engine.config import AT_ONCE, Decoding, Precision
 from engine.edit import Editor
@@ -44,7 +44,8 @@ def open_editor(
 
 
 def give_back() -> None:
-    """Return to the GPU what torch keeps of models that are gone: others may want it."""
+    """Return to system and GPU what is kept of models that are gone: others may want it."""
+    pages.give_back()
     torch = sys.modules.get("torch")  # never imported for a remote
     if torch and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

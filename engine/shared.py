@@ -19,6 +19,7 @@ from typing import Any
 from engine.client import MAX_STARTS, START_WINDOW_S, EngineStatus, OnFrame, OnStatus
 from engine.errors import EngineUnavailable, error_of_kind
 from engine.folders import environment
+from engine.pages import in_large_pages
 from engine.place import Identity, Place, private, residence_of
 from engine.protocol import EditRequest, EditResult, Frame
 from engine.transport import Broken, Unreachable, exchange
@@ -221,7 +222,7 @@ class SharedEngine:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=Path(__file__).parent,  # it opens no user file: it needs no user folder
-                env=environment(),
+                env=in_large_pages(environment()),
                 start_new_session=True,  # a Ctrl-C at its start is for us alone
             )
             _, said = await process.communicate()

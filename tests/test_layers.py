@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 TORCH_FREE = (
     *("__init__", "client", "protocol", "errors", "catalogue", "fetch", "family"),
     *("families", "recognition", "hub", "hub_fetch", "footprint", "shape", "shapes", "config"),
-    *("gemma_shape", "folders"),
+    *("gemma_shape", "folders", "pages"),
     *("place", "shared", "transport", "remotes", "secret"),
 )
 PACKAGES = ("grammars", "engine", "lsp_server", "editor_clients/command_line")

@@ -10,6 +10,7 @@ from typing import Any
 from editor_clients.command_line.engines import ready_model
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, counted, table
+from engine import pages
 
 _HEAD = (
     *("PID", "MODEL", "STATE", "MEMORY", "CLIENTS"),
@@ -21,6 +22,7 @@ def run(model: str | None, screen: Screen) -> Exit:
     """Serve until interrupted, told to stop, or idle for long."""
     if sys.platform == "win32":
         raise Stop(Exit.USAGE, "the shared engine needs Unix sockets: Windows has none for it")
+    pages.start_again_in_large_pages()
     from engine.server import run_model
 
     ready = ready_model(model, screen)

@@ -23,6 +23,7 @@ from engine.catalogue import resolve_local
 from engine.errors import CheckpointError, EngineError
 from engine.family import Family
 from engine.loading import load_model, shipped_adapter
+from engine.pages import start_again_in_large_pages
 from tests.benchmarks import answers, lengths, startup
 from tests.benchmarks.cases import fill_cases
 from tests.benchmarks.contenders import AbsentError, PeerProcess
@@ -230,4 +231,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_again_in_large_pages()
     sys.exit(main())

@@ -19,6 +19,7 @@ from typing import Any
 
 from engine.editors import open_editor
 from engine.evaluation.cases import read_cases, spread
+from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
@@ -71,4 +72,5 @@ def _answers(editor: Any, requests: list[EditRequest], at_once: int) -> list[str
 
 
 if __name__ == "__main__":
+    start_again_in_large_pages()
     sys.exit(main())

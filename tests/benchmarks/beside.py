@@ -21,6 +21,7 @@ from typing import Any
 
 from engine.editors import open_editor
 from engine.evaluation.cases import Case, read_cases, spread
+from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest, Effort, Priority
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
@@ -125,4 +126,5 @@ class _Feeder:
 
 
 if __name__ == "__main__":
+    start_again_in_large_pages()
     sys.exit(main())

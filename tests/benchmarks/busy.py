@@ -22,6 +22,7 @@ from typing import Any
 from engine.config import AT_ONCE
 from engine.editors import open_editor
 from engine.evaluation.cases import read_cases, spread
+from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
@@ -85,4 +86,5 @@ def _busy(number: int) -> Generator[None]:
 
 
 if __name__ == "__main__":
+    start_again_in_large_pages()
     sys.exit(main())
