@@ -1,4 +1,4 @@
-"""One thread for a model's passes, in a process whose requests have threads of their own.
+"""One thread for all of a model's passes, with a helper for each processor that is free.
 
 OpenMP gives each thread that computes helpers of its own. As soon as there are more of all these
 than processors, helpers fall asleep between two operations and have to be woken for each: with two
@@ -70,10 +70,18 @@ def compute(work: Callable[[], T]) -> T:
 def _work(desk: Desk, most: int) -> None:
     processors = Processors(most)
     while True:
-        _answer(*desk.get(), processors.free() if _yields else most)
+        _answer(*desk.get(), lambda: processors.free() if _yields else most)
 
 
-def _answer(work: Callable[[], Any], future: Future[Any], num_threads: int) -> None:
+def _answer(work: Callable[[], Any], future: Future[Any], wanted: Callable[[], int]) -> None:
+    try:
+        _take(wanted())
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _take(num_threads: int) -> None:
     import torch
 
     if torch.get_num_threads() != num_threads:
@@ -81,10 +89,6 @@ def _answer(work: Callable[[], Any], future: Future[Any], num_threads: int) -> N
         others = threading.Thread(target=torch.set_num_threads, args=[1])
         others.start()
         others.join()
-    try:
-        future.set_result(work())
-    except BaseException as error:
-        future.set_exception(error)
 
 
 def computed(function: Callable[P, T]) -> Callable[P, T]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 _NAME = "GLIBC_TUNABLES"
+_MARK = "DIFFILL_STARTED_AGAIN"  # some take the other one away
 # By default each thread has a heap of at most 64 MB, the rest is mapped piece by piece.
 _TUNABLES = ":".join(
     f"glibc.malloc.{name}={value}"
@@ -25,7 +27,7 @@ _TUNABLES = ":".join(
 
 
 def in_large_pages(environment: dict[str, str]) -> dict[str, str]:
-    """Return an environment for a program that works with a model; the user's own choice stays."""
+    """Return an environment for a program that works with a model; tunables set there stay."""
     return {_NAME: _TUNABLES, **environment}
 
 
@@ -34,16 +36,15 @@ def start_again_in_large_pages() -> None:
 
     To be called before it has done anything.
     """
-    if sys.platform == "linux" and _NAME not in os.environ:
+    if sys.platform == "linux" and sys.executable and not {_NAME, _MARK} & os.environ.keys():
         command = [sys.executable, *sys.orig_argv[1:]]
-        os.execve(sys.executable, command, in_large_pages(dict(os.environ)))
+        os.execve(sys.executable, command, in_large_pages({_MARK: "1", **os.environ}))
 
 
 def give_back() -> None:
     """Return to the system what glibc keeps of what is free."""
     if sys.platform == "linux":
-        import ctypes  # of which its clients need nothing
+        with suppress(ImportError, OSError, AttributeError):  # another library, or none to load
+            import ctypes  # of which its clients need nothing
 
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other libraries have none
-        if trim:
-            trim(0)
+            ctypes.CDLL(None).malloc_trim(0)

@@ -1,13 +1,14 @@
-"""How many processors the machine's other work leaves to ours.
+"""How many processors other work leaves to ours, of those that we may run on.
 
 The threads of a pass wait for each other after each of its hundreds of operations. One that finds
 no processor delays them all, so beside other work fewer threads are faster. Linux tells how long
-its processors were busy; elsewhere all are taken for free.
+each processor was busy; elsewhere all are taken for free.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -19,23 +20,31 @@ WINDOW_S = 0.2
 
 class _Reading(NamedTuple):
     at_s: float
-    busy_s: float  # of all processors, for everybody
+    busy_s: float  # of our processors, for everybody
     own_s: float  # of this process
+    processors: int  # of ours
 
 
 def _read() -> _Reading | None:
+    if sys.platform != "linux":
+        return None
+    ours = {f"cpu{number}" for number in os.sched_getaffinity(os.getpid())}
+    ticks: list[int] = []
     try:
         with STAT.open(encoding="ascii") as stat:
-            user, nice, system, _, _, *interrupts = map(int, stat.readline().split()[1:9])
+            for name, *columns in map(str.split, stat):
+                if name in ours:
+                    user, nice, system, _, _, *interrupts = map(int, columns[:8])
+                    # The last of them is what a virtual machine's neighbours took.
+                    ticks.append(user + nice + system + sum(interrupts))
     except (OSError, ValueError):
         return None
-    # The last of them is what a virtual machine's neighbours took.
-    busy_s = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
-    return _Reading(time.monotonic(), busy_s, time.process_time())
+    busy_s = sum(ticks) / os.sysconf("SC_CLK_TCK")
+    return _Reading(time.monotonic(), busy_s, time.process_time(), len(ticks)) if ticks else None
 
 
 class Processors:
-    """Tells how many threads have a processor each, as far as the time since it was last asked."""
+    """Tells how many threads would have had a processor each since it last looked."""
 
     def __init__(self, most: int) -> None:
         """Take how many threads there are to be at most."""
@@ -43,12 +52,13 @@ class Processors:
         self._last = _read()
 
     def free(self) -> int:
-        """Return a number of threads, at least one; read anew `WINDOW_S` after the last time."""
-        if self._last is None or time.monotonic() < self._last.at_s + WINDOW_S:
+        """Return a number of threads, at least one; looks again `WINDOW_S` after the last time."""
+        last = self._last
+        if last and time.monotonic() < last.at_s + WINDOW_S:
             return self._free
-        last, self._last = self._last, _read()
-        if self._last is not None:
-            at_s, busy_s, own_s = (new - old for new, old in zip(self._last, last, strict=True))
-            others = (busy_s - own_s) / at_s
-            self._free = max(1, min(self._most, round((os.cpu_count() or 1) - others)))
+        self._last = now = _read()
+        self._free = self._most
+        if last and now:
+            others = (now.busy_s - last.busy_s - now.own_s + last.own_s) / (now.at_s - last.at_s)
+            self._free = max(1, min(self._most, round(now.processors - others)))
         return self._free

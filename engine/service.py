@@ -1,6 +1,6 @@
 """The engine process: messages of `engine.protocol` on standard input and output.
 
-One thread reads, so that a cancel is seen at once; another owns the model and works off the queue.
+One thread reads, so that a cancel is seen at once; another works off the queue.
 Started by `engine.client`; nothing else may write to the real standard output.
 """
 

@@ -10,7 +10,6 @@ import sys
 from editor_clients.command_line.engines import ready_model
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.screen import Screen, counted
-from engine import pages
 
 _MAX_PORT = 65535
 
@@ -38,7 +37,6 @@ def run(model: str | None, port: int, screen: Screen) -> Exit:
 
 def run_on_ray(model: str | None, port: int, replicas: int, batch: int, screen: Screen) -> Exit:
     """Serve by engines of its own, on Ray, until interrupted; then finish what is worked on."""
-    pages.start_again_in_large_pages()  # Ray's processes inherit what it is told
     from engine.serving import cluster
 
     token = _token(port)

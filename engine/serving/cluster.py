@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from engine.application import Application
 from engine.editors import open_editor
 from engine.errors import ConfigError, EngineUnavailable
+from engine.pages import in_large_pages
 from engine.place import residence_of
 from engine.scheduler import MAX_WAITING
 from engine.serving.guard import Guard
@@ -83,6 +84,7 @@ def start(cluster: Cluster, make: Callable[[], Application]) -> None:
         EngineUnavailable: if the replicas cannot be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Diffill calls nobody
+    os.environ.update(in_large_pages(dict(os.environ)))  # for the processes of a Ray of our own
     try:
         import ray
         from ray import serve

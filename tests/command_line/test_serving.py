@@ -49,6 +49,20 @@ def test_it_serves_until_the_engine_is_stopped(settings):
         assert Path(token_file).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_engine_in_the_foreground_asks_for_large_pages(settings, monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    (settings / "remotes.toml").write_text(
+        '[box]\nkind = "openai"\nurl = "http://127.0.0.1:9/v1"\n'
+    )
+    command = [DIFFILL, "engine", "--model", "remote:box"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
+        assert "listening on" in serving.stderr.readline()
+        assert b"glibc.malloc.hugetlb=1" in Path(f"/proc/{serving.pid}/environ").read_bytes()
+        assert diffill("engine", "stop").returncode == 0
+        assert serving.wait(DEADLINE_S) == 0
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

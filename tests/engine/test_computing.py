@@ -100,7 +100,7 @@ def silent(message, share):
     pass
 
 
-def test_a_model_is_loaded_and_run_on_that_thread(apart, monkeypatch, tiny_model):
+def test_a_model_is_loaded_and_run_on_that_thread(apart, free, monkeypatch, tiny_model):
     seen = []
 
     def noted(weights):
@@ -140,6 +140,15 @@ def test_a_helper_that_waits_falls_asleep_soon_but_as_the_user_says():
     assert looks() == computing.LOOKS
     assert looks(GOMP_SPINCOUNT="7") == "7"
     assert looks(OMP_WAIT_POLICY="passive") == "None"
+
+
+def test_a_failure_to_take_other_helpers_is_one_request_s_error(free, started, monkeypatch):
+    computing.yield_processors(True)
+    free[0] = 0  # torch refuses that
+    with pytest.raises(RuntimeError):
+        compute(lambda: 1)
+    free[0] = 1
+    assert compute(lambda: 1) == 1
 
 
 def test_a_process_ends_while_it_computes():

@@ -1,19 +1,26 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from engine import processors
 from engine.processors import Processors
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells")
+
+
+def tells_nothing():
+    reading = processors._read()
+    return not reading or not reading.busy_s or reading.processors == 1
+
 
 @pytest.fixture
 def machine(monkeypatch):
     """Four processors; calling it lets a second pass in which ours and others' were so busy."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     clock = [0.0, 0.0, 0.0]
-    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock))
+    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock, 4))
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
 
     def go_on(own, others, seconds=1.0):
@@ -50,19 +57,43 @@ def test_a_moment_says_nothing(machine):
     assert ours.free() == 4
 
 
-def test_where_the_system_does_not_tell_all_are_free(monkeypatch):
+def test_where_the_system_does_not_tell_all_are_free(machine, monkeypatch):
+    ours = Processors(3)
+    machine(0, 4)
+    assert ours.free() == 1
+    tells = processors._read
     monkeypatch.setattr(processors, "_read", lambda: None)
-    assert Processors(3).free() == 3
+    machine(0, 4)
+    assert ours.free() == Processors(3).free() == 3
+    monkeypatch.setattr(processors, "_read", tells)  # and when it tells again
+    assert ours.free() == 3
+    machine(0, 4)
+    assert ours.free() == 1
 
 
-@pytest.mark.skipif(not processors.STAT.exists(), reason="Linux alone tells")
+@linux
+def test_only_processors_that_we_may_use_count(monkeypatch, tmp_path):
+    monkeypatch.setattr(processors, "STAT", tmp_path / "stat")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 11})
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    lines = ["cpu  9 9 9 9 9 9 9 9 0 0", "cpu0 9 9 9 9 9 9 9 9 0 0"]
+    lines += ["cpu1 100 20 3 7000 900 4 50 600 8 8", "cpu11 1000 0 0 1 1 0 0 0 0 0", "intr 9 8 7"]
+    processors.STAT.write_text("\n".join(lines))
+    reading = processors._read()
+    assert (reading.busy_s, reading.processors) == (17.77, 2)
+    processors.STAT.write_text("cpu  9 9 9 9 9 9 9 9 0 0\n")
+    assert processors._read() is None
+
+
+@linux
+@pytest.mark.skipif(tells_nothing(), reason="this one does not tell, or has one processor")
 def test_busy_processes_are_noticed():
-    count = os.cpu_count()
-    ours = Processors(count)
+    count = processors._read().processors
+    ours, until = Processors(count), time.monotonic() + 30
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
-        while ours.free() > max(1, count // 2):
-            pass
+        while ours.free() > count // 2:
+            assert time.monotonic() < until
     finally:
         for process in busy:
             process.kill()
