@@ -21,7 +21,7 @@ _TUNABLES = ":".join(
         "hugetlb": 1,  # ask for large pages
         "arena_max": 1,
         "mmap_threshold": 32 << 20,  # the most there may be
-        "trim_threshold": 128 << 20,
+        "trim_threshold": 64 << 20,
     }.items()
 )
 
