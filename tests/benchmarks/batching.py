@@ -22,7 +22,7 @@ from engine.evaluation.cases import read_cases, spread
 from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
-from grammars.span import Span
+from tests.benchmarks.cases import fill_request
 
 
 def main() -> int:
@@ -33,16 +33,7 @@ def main() -> int:
     parser.add_argument("--at-once", default="1,2,4,8")
     args = parser.parse_args()
     cases = [c for path in args.cases for c in spread(read_cases(path), args.limit, 0)]
-    requests = [
-        EditRequest(
-            text=case.prefix + case.suffix,
-            spans=(Span(len(case.prefix), len(case.prefix)),),
-            language=case.language,
-            single_line=case.single_line,
-            deadline_s=3600.0,
-        )
-        for case in cases
-    ]
+    requests = [fill_request(case, 3600.0) for case in cases]
     os.environ["DIFFILL_CONTEXT_MB"] = "0"
     editor = open_editor(None, lambda message, fraction: None)
     _answers(editor, requests[:2], 2)  # the first are slow

@@ -25,7 +25,7 @@ from engine.evaluation.cases import read_cases, spread
 from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
-from grammars.span import Span
+from tests.benchmarks.cases import fill_request
 
 
 def main() -> int:
@@ -36,16 +36,8 @@ def main() -> int:
     parser.add_argument("--busy", default="0,1,2")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    requests = [
-        EditRequest(
-            text=case.prefix + case.suffix,
-            spans=(Span(len(case.prefix), len(case.prefix)),),
-            language=case.language,
-            single_line=case.single_line,
-            deadline_s=3600.0,
-        )
-        for case in spread(read_cases(args.cases), args.limit, 0)
-    ]
+    cases = spread(read_cases(args.cases), args.limit, 0)
+    requests = [fill_request(case, 3600.0) for case in cases]
     editor = open_editor(None, lambda message, fraction: None)
     scheduler = Scheduler(lambda report: editor, lambda state: None, at_once=AT_ONCE)
     for request in requests:

@@ -14,7 +14,9 @@ from pathlib import Path
 from engine.evaluation.cases import Case, read_cases, spread
 from engine.evaluation.edits import EditTask, read_tasks
 from engine.evaluation.holes import holes
+from engine.protocol import EditRequest
 from engine.tokenizer import Tokenizer
+from grammars.span import Span
 
 EDITS = Path(__file__).with_name("edits")
 SHARES = (0.05, 0.5)  # of a rewrite that a person changes
@@ -31,6 +33,19 @@ def fill_cases(files: Sequence[Path], count: int) -> dict[str, list[Case]]:
     found = [case for file in files for case in read_cases(file)] if files else _own_cases()
     found.sort(key=_set)
     return {name: spread(list(cases), count, _SEED) for name, cases in groupby(found, _set)}
+
+
+def fill_request(case: Case, deadline_s: float, max_tokens: int | None = None) -> EditRequest:
+    """Return what asks Diffill to fill the hole of a case."""
+    at = len(case.prefix)
+    return EditRequest(
+        text=case.prefix + case.suffix,
+        spans=(Span(at, at),),
+        language=case.language,
+        single_line=case.single_line,
+        max_tokens=max_tokens,
+        deadline_s=deadline_s,
+    )
 
 
 def rewrite_tasks(tokenizer: Tokenizer, count: int) -> dict[str, list[EditTask]]:

@@ -17,7 +17,7 @@ from engine.evaluation.edits import EditTask
 from engine.family import Family
 from engine.protocol import EditRequest
 from engine.tokenizer import Tokenizer
-from grammars.span import Span
+from tests.benchmarks.cases import fill_request
 from tests.benchmarks.prompts import MAX_TOKENS, Prompt, edit_prompt, fill_prompt
 from tests.benchmarks.samples import BASELINE
 
@@ -73,17 +73,7 @@ class Diffill:
 
     async def fill(self, case: Case, *, keep: bool) -> Answer:
         """Fill a hole; whether the context is kept was said at the start."""
-        at = len(case.prefix)
-        return await self._ask(
-            EditRequest(
-                text=case.prefix + case.suffix,
-                spans=(Span(at, at),),
-                language=case.language,
-                single_line=case.single_line,
-                max_tokens=MAX_TOKENS,
-                deadline_s=_DEADLINE_S,
-            )
-        )
+        return await self._ask(fill_request(case, _DEADLINE_S, MAX_TOKENS))
 
     async def rewrite(self, task: EditTask) -> Answer:
         """Rewrite by instruction."""

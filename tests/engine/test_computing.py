@@ -142,7 +142,7 @@ def test_a_helper_that_waits_falls_asleep_soon_but_as_the_user_says():
     assert looks(OMP_WAIT_POLICY="passive") == "None"
 
 
-def test_a_failure_to_take_other_helpers_is_one_request_s_error(free, started, monkeypatch):
+def test_a_failure_to_take_other_helpers_is_one_request_s_error(free, started):
     computing.yield_processors(True)
     free[0] = 0  # torch refuses that
     with pytest.raises(RuntimeError):

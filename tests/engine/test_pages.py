@@ -88,7 +88,7 @@ def test_an_engine_is_told(monkeypatch):
     async def ask():
         command = [sys.executable, "-c", code]
         engine = EngineProcess(command=command, on_status=lambda status: seen.append(status))
-        with pytest.raises(Exception, match="engine"):  # it answers nothing else, and ends
+        with pytest.raises(EngineUnavailable):  # it answers nothing else, and ends
             await engine.edit(EditRequest(text="a", spans=(Span(0, 1),), language="python"))
         await engine.close()
 
