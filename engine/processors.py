@@ -13,9 +13,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-STAT = Path("/proc/stat")
+STAT, LOADAVG = Path("/proc/stat"), Path("/proc/loadavg")
 # Linux counts in hundredths of a second: less than this says little.
 WINDOW_S = 0.2
+# What was so long ago says little of now. Then it counts how many are running at this moment, if
+# they are fewer, and the next look comes soon, because a moment says little, too.
+_PAUSE_S, _SOON_S = 0.5, 0.06
 
 
 class _Reading(NamedTuple):
@@ -23,6 +26,7 @@ class _Reading(NamedTuple):
     busy_s: float  # of our processors, for everybody
     own_s: float  # of this process
     processors: int  # of ours
+    running: int  # threads on the whole machine, this one among them
 
 
 def _read() -> _Reading | None:
@@ -37,10 +41,13 @@ def _read() -> _Reading | None:
                     user, nice, system, _, _, *interrupts = map(int, columns[:8])
                     # The last of them is what a virtual machine's neighbours took.
                     ticks.append(user + nice + system + sum(interrupts))
-    except (OSError, ValueError):
+        running = int(LOADAVG.read_text("ascii").split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
         return None
     busy_s = sum(ticks) / os.sysconf("SC_CLK_TCK")
-    return _Reading(time.monotonic(), busy_s, time.process_time(), len(ticks)) if ticks else None
+    if not ticks:
+        return None
+    return _Reading(time.monotonic(), busy_s, time.process_time(), len(ticks), running)
 
 
 class Processors:
@@ -50,15 +57,19 @@ class Processors:
         """Take how many threads there are to be at most."""
         self._most = self._free = most
         self._last = _read()
+        self._window_s = WINDOW_S
 
     def free(self) -> int:
         """Return a number of threads, at least one; looks again `WINDOW_S` after the last time."""
         last = self._last
-        if last and time.monotonic() < last.at_s + WINDOW_S:
+        if last and time.monotonic() < last.at_s + self._window_s:
             return self._free
         self._last = now = _read()
-        self._free = self._most
+        self._free, self._window_s = self._most, WINDOW_S
         if last and now:
-            others = (now.busy_s - last.busy_s - now.own_s + last.own_s) / (now.at_s - last.at_s)
+            passed_s = now.at_s - last.at_s
+            others = (now.busy_s - last.busy_s - now.own_s + last.own_s) / passed_s
+            if passed_s > _PAUSE_S:
+                others, self._window_s = min(others, now.running - 1), _SOON_S
             self._free = max(1, min(self._most, round(now.processors - others)))
         return self._free

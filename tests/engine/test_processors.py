@@ -18,12 +18,17 @@ def tells_nothing():
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Four processors; calling it lets a second pass in which ours and others' were so busy."""
+    """Four processors; calling it lets a second pass in which ours and others' were so busy.
+
+    `now` many threads are running at its end.
+    """
     clock = [0.0, 0.0, 0.0]
-    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock, 4))
+    running = [9]
+    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock, 4, *running))
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
 
-    def go_on(own, others, seconds=1.0):
+    def go_on(own, others, seconds=1.0, now=9):
+        running[0] = now
         for i, more in enumerate((1, own + others, own)):
             clock[i] += seconds * more
 
@@ -49,11 +54,35 @@ def test_there_are_never_more_threads_than_wanted(machine):
 
 def test_a_moment_says_nothing(machine):
     ours = Processors(4)
-    machine(1, 3)
+    machine(1, 3, seconds=processors.WINDOW_S)
     assert ours.free() == 1
     machine(1, 0, seconds=processors.WINDOW_S / 2)
     assert ours.free() == 1
     machine(1, 0, seconds=processors.WINDOW_S / 2)
+    assert ours.free() == 4
+
+
+def test_after_a_pause_it_counts_who_is_still_running(machine):
+    ours = Processors(4)
+    machine(0, 3, now=1)  # nobody else
+    assert ours.free() == 4
+    machine(0, 3, now=3)
+    assert ours.free() == 2
+    machine(0, 1, now=4)  # they have just begun, and may be done at once
+    assert ours.free() == 3
+    machine(4, 0, seconds=processors.WINDOW_S, now=4)
+    assert ours.free() == 4
+    machine(1, 3, seconds=processors.WINDOW_S, now=1)  # no pause: a moment counts less
+    assert ours.free() == 1
+
+
+def test_after_a_pause_it_looks_again_soon(machine):
+    ours = Processors(4)
+    machine(0, 3, now=4)
+    assert ours.free() == 1
+    machine(4, 0, seconds=processors.WINDOW_S / 2, now=4)
+    assert ours.free() == 4
+    machine(1, 3, seconds=processors.WINDOW_S / 2, now=4)
     assert ours.free() == 4
 
 
@@ -74,13 +103,15 @@ def test_where_the_system_does_not_tell_all_are_free(machine, monkeypatch):
 @linux
 def test_only_processors_that_we_may_use_count(monkeypatch, tmp_path):
     monkeypatch.setattr(processors, "STAT", tmp_path / "stat")
+    monkeypatch.setattr(processors, "LOADAVG", tmp_path / "loadavg")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 11})
     monkeypatch.setattr(os, "sysconf", lambda name: 100)
     lines = ["cpu  9 9 9 9 9 9 9 9 0 0", "cpu0 9 9 9 9 9 9 9 9 0 0"]
     lines += ["cpu1 100 20 3 7000 900 4 50 600 8 8", "cpu11 1000 0 0 1 1 0 0 0 0 0", "intr 9 8 7"]
     processors.STAT.write_text("\n".join(lines))
+    processors.LOADAVG.write_text("1.50 0.98 0.77 3/78 3491\n")
     reading = processors._read()
-    assert (reading.busy_s, reading.processors) == (17.77, 2)
+    assert (reading.busy_s, reading.processors, reading.running) == (17.77, 2, 3)
     processors.STAT.write_text("cpu  9 9 9 9 9 9 9 9 0 0\n")
     assert processors._read() is None
 
