@@ -100,24 +100,21 @@ class BlockByBlock(LayerCache):
         self._size, self._masks = size, masks
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend block by block; queries (1, G, R T, head_dim), of which T is the inner part."""
-        (_, heads, _, head_dim), num_tokens = query.shape, key.shape[2]
+        """Attend block by block; queries (1, G, R, T, head_dim)."""
+        num_tokens = query.shape[3]
         keys, values = self.extend(key, value)
-        query = query.view(1, heads, -1, num_tokens, head_dim)
-        found = torch.empty_like(query)
+        # As the next product reads it: token by token.
+        found = torch.empty_like(query.permute(0, 3, 1, 2, 4)).permute(0, 2, 3, 1, 4)
         for start in range(0, num_tokens, self._size):
             stop = min(start + self._size, num_tokens)
             part, seen = query[:, :, :, start:stop], self._length + stop
             if mask is not None and stop - start > 1 and start not in self._masks:
-                cut = mask.view(query.shape[2], num_tokens, -1)[:, start:stop, :seen]
+                cut = mask.unflatten(2, (-1, num_tokens))[0, 0, :, start:stop, :seen]
                 self._masks[start] = cut.flatten(0, 1)[None, None]
             found[:, :, :, start:stop] = attention(
-                part.flatten(2, 3),
-                keys[:, :, :seen],
-                values[:, :, :seen],
-                self._masks.get(start),
-            ).view(part.shape)
-        return found.view(1, heads, -1, head_dim)
+                part, keys[:, :, :seen], values[:, :, :seen], self._masks.get(start)
+            )
+        return found
 
 
 class OneByOne(Past):

@@ -21,7 +21,7 @@ from engine.linear import LowRank
 # Keeps a row of zeros from dividing by zero; far below any real activation.
 _TINY = 1e-12
 _ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
-_NEARLY_ZERO, _HALF_ABOVE = torch.tensor(_TINY), torch.tensor(128.5)
+_NEARLY_ZERO = torch.tensor(_TINY)
 
 
 @functools.cache
@@ -119,7 +119,8 @@ class CentredProduct:
     def __call__(self, x: Tensor) -> Tensor:
         """Map x (..., I) to (..., O)."""
         step = torch.add(_NEARLY_ZERO, x.abs().amax(-1, keepdim=True), alpha=1 / 127)  # (..., 1)
-        q = torch.addcmul(_HALF_ABOVE, x, step.reciprocal()).to(torch.uint8)  # rounds down
+        # By way of signed bytes: torch makes those of floats four times as fast as unsigned ones.
+        q = (x / step).round_().to(torch.int8).view(torch.uint8).bitwise_xor_(128)  # adds 128
         return self.kernel(q).mul_(step)
 
     def kernel(self, q: Tensor) -> Tensor:

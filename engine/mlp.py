@@ -21,26 +21,36 @@ _FUNCTIONS: dict[Activation, Function] = {
     Activation.SILU: F.silu,
     Activation.GELU: partial(F.gelu, approximate="tanh"),
 }
+_IN_PLACE: dict[Activation, Function] = {
+    Activation.SILU: partial(F.silu, inplace=True),
+    Activation.GELU: partial(torch.ops.aten.gelu_, approximate="tanh"),
+}
 
 
-def _apart(function: Function, x: Tensor) -> Tensor:
-    """Apply an activation to (B, T, D): to blocks of one sequence, to a few of many sequences.
+def _activated(activation: Activation, x: Tensor) -> Tensor:
+    """Apply an activation to (B, T, D), which is lost unless gradients flow.
 
     Torch computes the last numbers of a thread's share by another exponential. So a pass whose
     tokens are to be what they would be alone gives each call what one of its threads does alone, or
     a block, which is the same in all passes. Nothing depends on that elsewhere, nor in training.
     """
-    if not x.is_cpu or x.requires_grad or x.numel() <= _SHARE:
-        return function(x)
-    dim, size = (-2, BLOCK) if len(x) == 1 else (0, max(1, _SHARE // x[0].numel()))
-    return torch.cat([function(piece) for piece in x.split(size, dim)], dim)
+    if not x.is_cpu or torch.is_grad_enabled():
+        return _FUNCTIONS[activation](x)
+    pieces = (x,)
+    if x.numel() > _SHARE:
+        one_sequence = len(x) == 1
+        size = BLOCK if one_sequence else max(1, _SHARE // x[0].numel())
+        pieces = x.split(size, -2 if one_sequence else 0)
+    for piece in pieces:
+        _IN_PLACE[activation](piece)
+    return x
 
 
 class GatedMlp:
     """y = down(f(gate(x)) * up(x)), arXiv:2002.05202."""
 
     def __init__(self, weights: Weights, stem: str) -> None:
-        self._f = _FUNCTIONS[weights.config.activation]
+        self._activation = weights.config.activation
         self.gate_up = weights.linear([f"{stem}.gate_proj", f"{stem}.up_proj"])
         self.down = weights.linear([f"{stem}.down_proj"])
 
@@ -53,14 +63,15 @@ class GatedMlp:
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
         gate, up = self.gate_up(x, adapted).chunk(2, -1)
-        return self.down(_apart(self._f, gate) * up, adapted)
+        gate = _activated(self._activation, gate)
+        return self.down(gate * up if torch.is_grad_enabled() else gate.mul_(up), adapted)
 
 
 class PlainMlp:
     """y = down(f(up(x))), GPT-2's and StarCoder2's."""
 
     def __init__(self, weights: Weights, stem: str) -> None:
-        self._f = _FUNCTIONS[weights.config.activation]
+        self._activation = weights.config.activation
         self.up = weights.linear([f"{stem}.up_proj"])
         self.down = weights.linear([f"{stem}.down_proj"])
 
@@ -70,7 +81,7 @@ class PlainMlp:
 
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
-        return self.down(_apart(self._f, self.up(x, adapted)), adapted)
+        return self.down(_activated(self._activation, self.up(x, adapted)), adapted)
 
 
 class ExpertsMlp:

@@ -83,13 +83,9 @@ class Layer:
             qk = rotate(qk, cos, sin)
         q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
         v = h[:, :, c.num_heads + c.num_kv_heads :]
-        # The query heads that share a key head are laid along the query axis: no key is repeated.
-        group = c.num_heads // c.num_kv_heads
-        q = q.view(batch, num_tokens, c.num_kv_heads, group, c.head_dim).permute(0, 2, 3, 1, 4)
-        q = q.reshape(batch, c.num_kv_heads, group * num_tokens, c.head_dim)
+        q = q.unflatten(2, (c.num_kv_heads, -1)).permute(0, 2, 3, 1, 4)  # (B, G, R, T, head_dim)
         a = past.attend(q, k.transpose(1, 2), v.transpose(1, 2), mask)
-        a = a.view(batch, c.num_kv_heads, group, num_tokens, c.head_dim).permute(0, 3, 1, 2, 4)
-        x = x + self.out(a.reshape(batch, num_tokens, -1), adapted)
+        x = x + self.out(a.permute(0, 3, 1, 2, 4).reshape(batch, num_tokens, -1), adapted)
         return x + self.mlp(self.norm2(x), adapted)
 
 

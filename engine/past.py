@@ -14,9 +14,14 @@ from torch import Tensor
 
 
 def attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-    """Attend in the type in which keys and values are kept; `mask` comes in it."""
-    found = F.scaled_dot_product_attention(query.to(keys.dtype), keys, values, attn_mask=mask)
-    return found.to(query.dtype)
+    """Attend in the type in which keys and values are kept; `mask` comes in it.
+
+    The query heads (B, G, R, T, head_dim) that share a key head are laid along the query axis: no
+    key (B, G, N, head_dim) is repeated.
+    """
+    laid = query.flatten(2, 3).to(keys.dtype)
+    found = F.scaled_dot_product_attention(laid, keys, values, attn_mask=mask)
+    return found.to(query.dtype).view(query.shape)
 
 
 class Past(ABC):
@@ -27,7 +32,7 @@ class Past(ABC):
         """Take the pass's own (B, G, T, head_dim); return earlier and own ones (B, G, N, ·)."""
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Return what queries (B, G, R T, head_dim) find, in their shape; `mask` is added."""
+        """Return what queries (B, G, R, T, head_dim) find; `mask` (B, 1, R T, N) is added."""
         keys, values = self.extend(key, value)
         return attention(query, keys, values, mask)
 
