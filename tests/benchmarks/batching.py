@@ -14,25 +14,24 @@ import os
 import queue
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from engine.editors import open_editor
-from engine.evaluation.cases import read_cases, spread
+from engine.evaluation.cases import spread
 from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
-from tests.benchmarks.cases import fill_request
+from tests.benchmarks.cases import cases_in, fill_request
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.batching", description=__doc__)
-    parser.add_argument("cases", nargs="+", type=Path)
+    parser.add_argument("cases", nargs="+", type=cases_in)
     parser.add_argument("--cases", type=int, default=16, dest="limit", help="of each file")
     parser.add_argument("--at-once", default="1,2,4,8")
     args = parser.parse_args()
-    cases = [c for path in args.cases for c in spread(read_cases(path), args.limit, 0)]
+    cases = [c for cases in args.cases for c in spread(cases, args.limit, 0)]
     requests = [fill_request(case, 3600.0) for case in cases]
     os.environ["DIFFILL_CONTEXT_MB"] = "0"
     editor = open_editor(None, lambda message, fraction: None)

@@ -16,15 +16,15 @@ import statistics
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from engine.editors import open_editor
-from engine.evaluation.cases import Case, read_cases, spread
+from engine.evaluation.cases import Case, spread
 from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest, Effort, Priority
 from engine.scheduler import Job, Scheduler
 from grammars.span import Span
+from tests.benchmarks.cases import cases_in
 
 PAUSE_S = 0.2
 
@@ -32,14 +32,12 @@ PAUSE_S = 0.2
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.beside", description=__doc__)
-    parser.add_argument("cases", type=Path)
+    parser.add_argument("cases", type=cases_in)
     parser.add_argument("--cases", type=int, default=16, dest="limit")
     parser.add_argument("--strokes", type=int, default=16)
     parser.add_argument("--at-once", default="1,4")
     args = parser.parse_args()
-    longest, *others = sorted(
-        spread(read_cases(args.cases), args.limit, 0), key=lambda case: -len(case.truth)
-    )
+    longest, *others = sorted(spread(args.cases, args.limit, 0), key=lambda case: -len(case.truth))
     strokes = [_request(longest, longest.truth[:n]) for n in range(1, args.strokes + 1)]
     batch = [_request(case) for case in others]
     editor = open_editor(None, lambda message, fraction: None)

@@ -16,27 +16,26 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from engine.config import AT_ONCE
 from engine.editors import open_editor
-from engine.evaluation.cases import read_cases, spread
+from engine.evaluation.cases import spread
 from engine.pages import start_again_in_large_pages
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Scheduler
-from tests.benchmarks.cases import fill_request
+from tests.benchmarks.cases import cases_in, fill_request
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.busy", description=__doc__)
-    parser.add_argument("cases", type=Path)
+    parser.add_argument("cases", type=cases_in)
     parser.add_argument("--cases", type=int, default=6, dest="limit")
     parser.add_argument("--busy", default="0,1,2")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    cases = spread(read_cases(args.cases), args.limit, 0)
+    cases = spread(args.cases, args.limit, 0)
     requests = [fill_request(case, 3600.0) for case in cases]
     editor = open_editor(None, lambda message, fraction: None)
     scheduler = Scheduler(lambda report: editor, lambda state: None, at_once=AT_ONCE)

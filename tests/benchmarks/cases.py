@@ -5,12 +5,14 @@ Without files of their own both come from the edit tasks beside this file, the h
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import groupby
 from pathlib import Path
 
+from engine.errors import ConfigError
 from engine.evaluation.cases import Case, read_cases, spread
 from engine.evaluation.edits import EditTask, read_tasks
 from engine.evaluation.holes import holes
@@ -33,6 +35,14 @@ def fill_cases(files: Sequence[Path], count: int) -> dict[str, list[Case]]:
     found = [case for file in files for case in read_cases(file)] if files else _own_cases()
     found.sort(key=_set)
     return {name: spread(list(cases), count, _SEED) for name, cases in groupby(found, _set)}
+
+
+def cases_in(path: str) -> list[Case]:
+    """Read a file of cases, as the type of an argument: what is wrong with it is told as such."""
+    try:
+        return read_cases(Path(path))
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def fill_request(case: Case, deadline_s: float, max_tokens: int | None = None) -> EditRequest:

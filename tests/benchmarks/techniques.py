@@ -22,13 +22,14 @@ from unittest.mock import patch
 
 from engine.catalogue import resolve_local
 from engine.config import EFFORTS, DenoiseConfig, Pacing, Scoring
-from engine.evaluation.cases import Case, read_cases, spread
+from engine.evaluation.cases import Case, spread
 from engine.evaluation.predictors import Prediction, Predictors
 from engine.evaluation.sandbox import find_sandbox
 from engine.evaluation.scores import estimate, parses
 from engine.loading import load_model, shipped_adapter
 from engine.prefix_cache import PrefixCache
 from engine.protocol import Effort
+from tests.benchmarks.cases import cases_in
 
 DEFAULT = DenoiseConfig()
 
@@ -92,7 +93,7 @@ TECHNIQUES = {
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="tests.benchmarks.techniques", description=__doc__)
-    parser.add_argument("cases", nargs="+", type=Path)
+    parser.add_argument("cases", nargs="+", type=cases_in)
     parser.add_argument("--limit", type=int, default=34, help="cases of a file")
     parser.add_argument(
         "--longest",
@@ -106,8 +107,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     cases: list[Case] = []
-    for path in args.cases:
-        short = [c for c in read_cases(path) if len(c.truth) <= args.longest]
+    for found in args.cases:
+        short = [c for c in found if len(c.truth) <= args.longest]
         cases += spread(short, args.limit, args.seed)
     chosen = {
         name: technique
