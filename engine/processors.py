@@ -23,7 +23,7 @@ _PAUSE_S, _SOON_S = 0.5, 0.06
 
 class _Reading(NamedTuple):
     at_s: float
-    busy_s: float  # of our processors, for everybody whose priority is ours or higher
+    busy_s: float  # of our processors, for everybody
     own_s: float  # of this process
     processors: int  # of ours
     running: int  # threads on the whole machine, this one among them
@@ -33,8 +33,6 @@ def _read() -> _Reading | None:
     if sys.platform != "linux":
         return None
     ours = {f"cpu{number}" for number in os.sched_getaffinity(os.getpid())}
-    # Low priority gives way to us, unless we have given way ourselves.
-    is_nice = os.getpriority(os.PRIO_PROCESS, 0) > 0
     ticks: list[int] = []
     try:
         with STAT.open(encoding="ascii") as stat:
@@ -42,7 +40,7 @@ def _read() -> _Reading | None:
                 if name in ours:
                     user, nice, system, _, _, *interrupts = map(int, columns[:8])
                     # The last of them is what a virtual machine's neighbours took.
-                    ticks.append(user + nice * is_nice + system + sum(interrupts))
+                    ticks.append(user + nice + system + sum(interrupts))
         running = int(LOADAVG.read_text("ascii").split()[3].partition("/")[0])
     except (OSError, ValueError, IndexError):
         return None
