@@ -16,8 +16,8 @@ from typing import NamedTuple
 STAT, LOADAVG = Path("/proc/stat"), Path("/proc/loadavg")
 # Linux counts in hundredths of a second: less than this says little.
 WINDOW_S = 0.2
-# What was so long ago says little of now. Then it counts how many are running at this moment, if
-# they are fewer, and the next look comes soon, because a moment says little, too.
+# What was while we paused so long says little of now. Then it counts how many are running at this
+# moment, if they are fewer, and the next look comes soon, because a moment says little, too.
 _PAUSE_S, _SOON_S = 0.5, 0.06
 
 
@@ -67,9 +67,9 @@ class Processors:
         self._last = now = _read()
         self._free, self._window_s = self._most, WINDOW_S
         if last and now:
-            passed_s = now.at_s - last.at_s
-            others = (now.busy_s - last.busy_s - now.own_s + last.own_s) / passed_s
-            if passed_s > _PAUSE_S:
+            passed_s, own_s = now.at_s - last.at_s, now.own_s - last.own_s
+            others = (now.busy_s - last.busy_s - own_s) / passed_s
+            if passed_s - own_s > _PAUSE_S:
                 others, self._window_s = min(others, now.running - 1), _SOON_S
             self._free = max(1, min(self._most, round(now.processors - others)))
         return self._free

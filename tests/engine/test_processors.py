@@ -76,6 +76,12 @@ def test_after_a_pause_it_counts_who_is_still_running(machine):
     assert ours.free() == 1
 
 
+def test_a_long_pass_is_no_pause(machine):
+    ours = Processors(4)
+    machine(2, 2, seconds=3, now=1)
+    assert ours.free() == 2
+
+
 def test_after_a_pause_it_looks_again_soon(machine):
     ours = Processors(4)
     machine(0, 3, now=4)
