@@ -27,6 +27,7 @@ class Cache:
         self._store, self.slot = stores, slot
         self.capacity = self.horizon = stores[0].shape[3]
         self.length = 0
+        self._noted: tuple[int, Tensor] | None = None
 
     @classmethod
     def new(
@@ -64,7 +65,22 @@ class Cache:
         """Take over the first `num_tokens` of another cache."""
         for own, theirs in zip(self._store, other._store, strict=True):
             own[..., :num_tokens, :] = theirs[..., :num_tokens, :]
+        self._noted = other._noted
+        self.cut(num_tokens)
+
+    def cut(self, num_tokens: int) -> None:
+        """Forget all but the first `num_tokens`."""
         self.length = num_tokens
+        if self._noted and self._noted[0] >= num_tokens:
+            self._noted = None
+
+    def note(self, place: int, state: Tensor) -> None:
+        """Remember the hidden state of a token, of one at a time."""
+        self._noted = (place, state)
+
+    def state_at(self, place: int) -> Tensor | None:
+        """Return the hidden state of a token, None if it was not noted."""
+        return self._noted[1] if self._noted and self._noted[0] == place else None
 
     def keep(self, num_tokens: int) -> None:
         """Make the first `num_tokens` of the last pass part of the context."""

@@ -71,14 +71,18 @@ class OldTextDraft:
         return next((n for n in range(most) if self._old[place - 1 - n] != emitted[-1 - n]), most)
 
 
-def likely_run(following: Callable[[Sequence[int]], tuple[int, float]]) -> list[int]:
+def likely_run(
+    following: Callable[[Sequence[int]], tuple[int, float]],
+    is_last: Callable[[int], bool] = lambda token: False,
+) -> list[int]:
     """Return tokens one behind the other as long as all of it is likely.
 
-    `following` tells what comes behind those proposed so far, and how likely it is.
+    `following` tells what comes behind those proposed so far, and how likely it is; nothing is
+    wanted behind a token that `is_last`.
     """
     proposed: list[int] = []
     likely = 1.0
-    while len(proposed) < _LONGEST_RUN:
+    while len(proposed) < _LONGEST_RUN and not (proposed and is_last(proposed[-1])):
         token, share = following(proposed)
         likely *= share
         if likely < _LIKELY:
@@ -103,9 +107,19 @@ class ContextDraft:
     """
 
     def __init__(
-        self, before: Sequence[int], behind: Sequence[int], head: DraftHead | None = None
+        self,
+        before: Sequence[int],
+        behind: Sequence[int],
+        head: DraftHead | None = None,
+        start: Tensor | None = None,
+        is_last: Callable[[int], bool] = lambda token: False,
     ) -> None:
-        self._head = head
+        """Take the context, and the state (D,) of the last token in front of the hole.
+
+        That state leads to the first guess. It has not seen what stands behind the hole. Nothing is
+        proposed behind a token that `is_last`.
+        """
+        self._head, self._start, self._is_last = head, start, is_last
         self._text = list(behind)
         self._seam = len(behind)  # nothing is matched or proposed across it
         self._places: dict[tuple[int, ...], int] = {}  # n-gram: where its last occurrence ends
@@ -118,7 +132,10 @@ class ContextDraft:
         """Return the tokens that are likely to come next; none if there is no idea."""
         self._append(emitted[self._seen :])
         self._seen = len(emitted)
+        if not emitted:
+            state, self._start = self._start, None  # if that is taken back, so is what it led to
         guesser = self._head.from_state(state) if self._head and state is not None else None
+        last = emitted[-1] if emitted else None
 
         def following(proposed: Sequence[int]) -> tuple[int, float]:
             nonlocal guesser
@@ -126,14 +143,14 @@ class ContextDraft:
             if share >= _CERTAIN:
                 guesser = None  # it would have to be told of every token
             elif guesser:
-                guess, sureness = guesser.behind(proposed[-1] if proposed else emitted[-1])
+                guess, sureness = guesser.behind(proposed[-1] if proposed else last)
                 if guess == token:
                     share = 1 - (1 - share) * (1 - sureness)
                 elif sureness > share:
                     token, share = guess, sureness
             return token, share
 
-        return likely_run(following)
+        return likely_run(following, self._is_last)
 
     def _following(self, proposed: Sequence[int]) -> tuple[int, float]:
         """Return what followed the last tokens, those proposed among them, and how likely it is."""

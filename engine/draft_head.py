@@ -47,11 +47,15 @@ class DraftHead:
         return Guesser(self, state)
 
     @torch.inference_mode()
-    def guess(self, states: Tensor, token: int) -> tuple[Tensor, int, float]:
-        """Return the state (1, D) behind a token, the token it leads to, and how likely that is."""
-        states = self.step(states, self._embed(torch.tensor([token])))
+    def behind(self, states: Tensor, token: int) -> Tensor:
+        """Return the state (1, D) behind a token that a state (1, D) led to."""
+        return self.step(states, self._embed(torch.tensor([token])))
+
+    @torch.inference_mode()
+    def read(self, states: Tensor) -> tuple[int, float]:
+        """Return the token that a state (1, D) leads to, and how likely it is."""
         best, place = self._head(states)[0].float().softmax(-1).max(-1)
-        return states, int(self._tokens[place]), _RIGHT * float(best)
+        return int(self._tokens[place]), _RIGHT * float(best)
 
 
 class Guesser:
@@ -60,10 +64,14 @@ class Guesser:
     def __init__(self, head: DraftHead, state: Tensor) -> None:
         self._head, self._states = head, state[None].float()
 
-    def behind(self, token: int) -> tuple[int, float]:
-        """Return the likeliest token behind the next one, and how likely it is."""
-        self._states, guess, likely = self._head.guess(self._states, token)
-        return guess, likely
+    def behind(self, token: int | None) -> tuple[int, float]:
+        """Return the likeliest token behind the next one, and how likely it is.
+
+        Behind none, it is what the first state itself leads to.
+        """
+        if token is not None:
+            self._states = self._head.behind(self._states, token)
+        return self._head.read(self._states)
 
 
 def read_draft_head(

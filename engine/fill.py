@@ -98,9 +98,16 @@ class Filler:
         self._model.config.check_room(needed)
         before, after = self._sides(context)
         control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
-        cache = self._contexts.encoded(context, needed, control)
+        place = self._last_before(context) if self._model.draft_head else None
+        cache = self._contexts.encoded(context, needed, control, place)
+        in_front = None if place is None else cache.state_at(place)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
         pen = Pen(self._tokenizer, shape, self._sentinel, self._ends, max_tokens, control)
+
+        def is_last(token: int) -> bool:
+            if token in self._ends:
+                return True
+            return shape.single_line and "\n" in self._tokenizer.decode([token])
 
         def writing(by: str, number: int | None = None, *, beside: bool = False) -> Writing:
             """Begin the greedy draft, or the sample of a number; `beside` others that are open."""
@@ -112,7 +119,7 @@ class Filler:
                 return Writing(pen, f"drawn with seed {number}, {by}", own, NoDraft(), pick)
             draft = NoDraft()
             if self._decoding is Decoding.VERIFIED:
-                draft = ContextDraft(before, after, self._model.draft_head)
+                draft = ContextDraft(before, after, self._model.draft_head, in_front, is_last)
             return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
 
         by = "with the adapter" if adapted else "by the base alone"
@@ -150,6 +157,13 @@ class Filler:
         if fim.suffix_first:
             return context[before + 1 :], context[behind + 1 : before]
         return context[before + 1 : behind], context[behind + 1 :]
+
+    def _last_before(self, context: list[int]) -> int:
+        """Return where the last token in front of the hole is in the prompt."""
+        fim = self._family.fim
+        if fim.suffix_first:
+            return len(context) - 1
+        return context.index(self._tokenizer.special(fim.suffix)) - 1
 
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, lengths: Sequence[int], control: Control

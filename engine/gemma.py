@@ -141,11 +141,12 @@ class DiffusionGemma(Transformer):
         mask: Tensor | None,
         pasts: Sequence[Past],
         adapted: bool,
+        only: Sequence[int] | None = None,
     ) -> Tensor:
         """Run vectors x (1, T, D) that follow all that the pasts hold.
 
         A token of the context sees a window that ends with it; the canvas, in all of its positions,
-        the one that ends where it begins, and all of itself.
+        the one that ends where it begins, and all of itself. All are computed, `only` returned.
         """
         known = int(positions[0, 0])
         place = torch.arange(known + x.shape[1])
@@ -161,7 +162,7 @@ class DiffusionGemma(Transformer):
         for i, (layer, past) in enumerate(zip(self.layers, pasts, strict=True)):
             cos, sin, seen = wide if i in self._windowed.wide else narrow
             x = layer(x, cos, sin, seen, past, adapted)
-        return self.norm(x)
+        return self.norm(x if only is None else x[:, list(only)])
 
     def _expected(self, logits: Tensor) -> Tensor:
         """Return the mean (L, D) of the tokens' vectors by their probabilities (L, V)."""

@@ -22,7 +22,7 @@ from engine.int8 import Int8Linear, multiplies_bfloat16
 from engine.linear import Linear, LowRank
 from engine.mlp import ExpertsMlp, mlp_of
 from engine.norm import norm_of, rms_norm
-from engine.past import NoPast, Past, SideBySide
+from engine.past import NoPast, Past, SideBySide, attention
 from engine.weights import Weights
 
 
@@ -73,9 +73,30 @@ class Layer:
         self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: Past, adapted: bool
     ) -> Tensor:
         """Map x (B, T, D) to (B, T, D); `mask` as `Transformer.run` lays it out."""
-        c, (batch, num_tokens, _) = self.config, x.shape
-        h = self.qkv(self.norm1(x), adapted)
-        h = h.view(batch, num_tokens, c.num_heads + 2 * c.num_kv_heads, c.head_dim)
+        q, k, v = self._heads(x, cos, sin, adapted)
+        return self._rest(x, past.attend(q, k, v, mask), adapted)
+
+    def only(
+        self, places: Sequence[int], x: Tensor, cos: Tensor, sin: Tensor, past: Past, adapted: bool
+    ) -> Tensor:
+        """Show x (B, T, D) to later passes; map the tokens at `places` alone, each causally."""
+        q, k, v = self._heads(x, cos, sin, adapted)
+        keys, values = past.extend(k, v)
+        if not places:
+            return x[:, :0]
+        ends = [keys.shape[2] - x.shape[1] + place + 1 for place in places]
+        found = [
+            attention(q[:, :, :, [place]], keys[:, :, :end], values[:, :, :end], None)
+            for place, end in zip(places, ends, strict=True)
+        ]
+        return self._rest(x[:, list(places)], torch.cat(found, 3), adapted)
+
+    def _heads(
+        self, x: Tensor, cos: Tensor, sin: Tensor, adapted: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries (B, G, R, T, head_dim), R for each key head, and keys and values."""
+        c = self.config
+        h = self.qkv(self.norm1(x), adapted).unflatten(-1, (-1, c.head_dim))
         qk = h[:, :, : c.num_heads + c.num_kv_heads]
         if self.qk_norm is not None:
             qk = rms_norm(qk, self.qk_norm, c.norm_eps)
@@ -83,9 +104,13 @@ class Layer:
             qk = rotate(qk, cos, sin)
         q, k = qk.split((c.num_heads, c.num_kv_heads), 2)
         v = h[:, :, c.num_heads + c.num_kv_heads :]
-        q = q.unflatten(2, (c.num_kv_heads, -1)).permute(0, 2, 3, 1, 4)  # (B, G, R, T, head_dim)
-        a = past.attend(q, k.transpose(1, 2), v.transpose(1, 2), mask)
-        x = x + self.out(a.permute(0, 3, 1, 2, 4).reshape(batch, num_tokens, -1), adapted)
+        q = q.unflatten(2, (c.num_kv_heads, -1)).permute(0, 2, 3, 1, 4)
+        return q, k.transpose(1, 2), v.transpose(1, 2)
+
+    def _rest(self, x: Tensor, found: Tensor, adapted: bool) -> Tensor:
+        """Go on from what was found (B, G, R, T, head_dim)."""
+        found = found.permute(0, 3, 1, 2, 4).reshape(*x.shape[:2], -1)
+        x = x + self.out(found, adapted)
         return x + self.mlp(self.norm2(x), adapted)
 
 
@@ -101,8 +126,8 @@ class Transformer:
         # Whether what the layers make of a token is the same to the bit in any company.
         self.is_by_token = (
             type(first) is Layer
-            and not isinstance(first.mlp, ExpertsMlp)
-            and all(isinstance(x, Int8Linear) for x in (first.qkv, first.out, first.mlp.down))
+            and all(isinstance(x, Int8Linear) for x in (first.qkv, first.out))
+            and not any(isinstance(each.mlp, ExpertsMlp) for each in self.layers)
         )
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
@@ -148,12 +173,19 @@ class Transformer:
     @computed
     @torch.inference_mode()
     def encode(
-        self, ids: list[int], cache: Cache, *, adapted: bool = False, block: int | None = None
+        self,
+        ids: list[int],
+        cache: Cache,
+        *,
+        adapted: bool = False,
+        block: int | None = None,
+        only: Sequence[int] | None = None,
     ) -> Tensor:
         """Run tokens causally behind the cache; return hidden states (T, D). Keeps nothing.
 
         They attend in blocks of `block`, None: all together; if the model `is_by_token`, the result
-        is that of a pass for each block, to the bit.
+        is that of a pass for each block, to the bit. `only` are the places of those whose states
+        are returned, None: all; these are rounded otherwise, what later passes see is the same.
         """
         num_tokens, known = len(ids), cache.length
         mask = None
@@ -161,10 +193,9 @@ class Transformer:
             place = torch.arange(known + num_tokens)
             mask = place[None] <= place[known:, None]
         x, places = self.embed(torch.tensor(ids)), place_of(known, num_tokens)
-        if block is None:
-            return self._behind(cache, x, places, mask, adapted)
+        pasts = self._pasts(cache) if block is None else cache.block_by_block(block)
         mask = None if mask is None else mask[None]
-        return self.run(x[None], places[None], mask, cache.block_by_block(block), adapted)[0]
+        return self.run(x[None], places[None], mask, pasts, adapted, only)[0]
 
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:
         """Run a few tokens causally behind the cache; hidden states (T, D). Keeps nothing.
@@ -247,10 +278,12 @@ class Transformer:
         mask: Tensor | None,
         pasts: Sequence[Past],
         adapted: bool,
+        only: Sequence[int] | None = None,
     ) -> Tensor:
         """Run vectors x (B, T, D) at positions (B or 1, T) behind each layer's past.
 
-        `mask` (B or 1, T, N) tells what each token sees, None: everything. Gradients flow.
+        `mask` (B or 1, T, N) tells what each token sees, None: everything. Gradients flow. States
+        are returned of all tokens or of those at `only`, where all see what is before them alone.
         """
         positions = positions.to(self.device)
         if mask is not None:  # repeated as the queries of one key head are, see Layer
@@ -262,15 +295,20 @@ class Transformer:
             x = x + self._places[positions]
         cos, sin = turns(self._cos[positions], self._sin[positions])
         for layer, past in zip(self.layers, pasts, strict=True):
-            x = layer(x, cos, sin, mask, past, adapted)
+            if only is not None and layer is self.layers[-1]:
+                x = layer.only(only, x, cos, sin, past, adapted)
+            else:
+                x = layer(x, cos, sin, mask, past, adapted)
         return self.norm(x)
 
     def _behind(
         self, cache: Cache, x: Tensor, positions: Tensor, mask: Tensor | None, adapted: bool
     ) -> Tensor:
-        pasts = [cache.layer(i) for i in range(len(self.layers))]
         mask = None if mask is None else mask[None]
-        return self.run(x[None], positions[None], mask, pasts, adapted)[0]
+        return self.run(x[None], positions[None], mask, self._pasts(cache), adapted)[0]
+
+    def _pasts(self, cache: Cache) -> list[Past]:
+        return [cache.layer(i) for i in range(len(self.layers))]
 
 
 def place_of(start: int, count: int) -> Tensor:

@@ -45,11 +45,14 @@ class PrefixCache:
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
 
-    def encoded(self, ids: Sequence[int], capacity: int, control: Control) -> Cache:
+    def encoded(
+        self, ids: Sequence[int], capacity: int, control: Control, place: int | None = None
+    ) -> Cache:
         """Return a cache that holds `ids` and has room for `capacity` tokens in all.
 
         It is the calling thread's until its next call: others may copy what stands in front. What
-        was encoded before a cancel is kept.
+        was encoded before a cancel is kept. The hidden state of the token at `place` is noted, if
+        one is given, unless that token was encoded for a text that asked for another one's.
 
         Raises:
             EngineError: Cancelled or DeadlineExceeded, by `control`.
@@ -60,8 +63,12 @@ class PrefixCache:
         try:
             while cache.length < len(wanted):
                 control.check()
-                tokens = wanted[cache.length : cache.length + self._pass]
-                self._model.encode(tokens, cache, block=self._block)
+                start = cache.length
+                tokens = wanted[start : start + self._pass]
+                only = [i for i in range(len(tokens)) if start + i == place]
+                states = self._model.encode(tokens, cache, block=self._block, only=only)
+                for i, state in zip(only, states, strict=True):
+                    cache.note(start + i, state)
                 cache.keep(len(tokens))
                 control.forward_calls += 1
         finally:
@@ -83,7 +90,7 @@ class PrefixCache:
             self._kept.remove(nearest)
         if is_older and nearest.cache.capacity >= capacity:
             cache = nearest.cache
-            cache.length = usable
+            cache.cut(usable)
         else:
             cache = self._model.new_cache(self._roomy(capacity))
             cache.copy(nearest.cache, usable)

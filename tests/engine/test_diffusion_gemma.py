@@ -88,6 +88,12 @@ def test_a_context_is_the_same_read_in_parts(model, close):
         parts.keep(end - start)
 
 
+def test_states_of_a_few_tokens_are_those_of_all(model, close):
+    ids = list(range(1, 12))
+    whole = model.encode(ids, model.new_cache(20))
+    close(model.encode(ids, model.new_cache(20), only=[7, 2]), whole[[7, 2]])
+
+
 class Watcher:
     """Keeps the drafts that the published loop shows."""
 

@@ -25,7 +25,7 @@ def random_head(embed=None, *, seed=0, inner=16):
 
 
 def counting_head(sureness):
-    """Guesses 10, 11, 12, …, each with a probability of its own."""
+    """Guesses 10, 11, 12, …, each with a probability of its own; from a state 1 itself, 10, too."""
 
     def read(states):
         place = int(states[0, 0])  # a state counts the steps
@@ -66,6 +66,8 @@ def decoded(model, draft, count=40):
 def test_no_head_changes_the_outcome(reference, seed):
     model = tiny.transformer(reference(seed=seed))
     expected, head = decoded(model, NoDraft()), random_head(model.embed, seed=seed)
+    start = model.encode(PROMPT, model.new_cache(20))[-1]
+    assert decoded(model, ContextDraft(PROMPT, PROMPT[::-1], head, start)) == expected
     assert decoded(model, ContextDraft(PROMPT, PROMPT[::-1], head)) == expected
     assert decoded(model, OldTextDraft([*expected[:9], 7, *expected[12:]], head)) == expected
 
@@ -99,6 +101,20 @@ def test_a_step_tells_states_and_tokens_apart(close):
     assert not torch.allclose(head.step(states, tokens.flip(0)), together)
 
 
+def test_the_first_guess_is_what_the_text_in_front_leads_to():
+    head = counting_head([0.9, 0.9, 0.1])
+    start = torch.ones(1)
+    assert ContextDraft([], [], head, start).propose([], None) == [10, 11]
+    # What the context is sure of stands.
+    text = [1, 2, 3, 4, 6, 1, 2, 3, 4]
+    assert ContextDraft(text, [], head, start).propose([], None)[0] == 6
+    assert ContextDraft([], [], counting_head([0.1]), start).propose([], None) == []
+    # Later on it leads to nothing, nor when all that it led to was taken back.
+    draft = ContextDraft([], [], head, start)
+    assert draft.propose([], None) == [10, 11]
+    assert draft.propose([9], None) == draft.propose([], None) == []
+
+
 def test_a_guess_is_taken_where_it_is_likelier_than_what_the_context_says():
     head, state = counting_head([0.7, 0.5, 0.9, 0.2]), torch.zeros(1)
     # 5 was followed by 6 once: less likely than the guess.
@@ -117,6 +133,15 @@ def test_both_together_are_likelier_than_either():
     assert ContextDraft(text, [], head).propose([5], state) == [10, 11]
     assert ContextDraft(text, []).propose([5]) == [10]
     assert ContextDraft([], [], head).propose([5], state) == [10]
+
+
+def test_nothing_is_guessed_behind_the_last_token():
+    head, state = counting_head([0.9] * 21), torch.zeros(1)
+    for last, found in ((10, [10]), (12, [10, 11, 12])):
+        assert ContextDraft([], [], head, None, last.__eq__).propose([5], state) == found
+    # Nor is what the context goes on with.
+    text = [1, 2, 3, 4, 6, 7, 8]
+    assert ContextDraft(text, [], None, None, (6).__eq__).propose([1, 2, 3, 4]) == [6]
 
 
 def test_without_a_state_there_is_no_guess():

@@ -7,6 +7,7 @@ import tiny
 import torch
 
 from engine.cache import Cache
+from engine.causal import NoDraft
 from engine.config import EFFORTS, Decoding
 from engine.control import Control
 from engine.errors import Cancelled, ConfigError, DeadlineExceeded
@@ -42,9 +43,9 @@ class ScriptedModel:
     def embed(self, ids):
         return ids[:, None].float()
 
-    def encode(self, ids, cache, *, block):
+    def encode(self, ids, cache, *, block, only):
         self.adapted.append(False)
-        return torch.zeros(len(ids), 1)
+        return torch.tensor([[ids[place]] for place in only]).view(len(only), 1)
 
     def decode_each(self, runs, *, adapted=False):
         self.adapted.append(adapted)
@@ -83,6 +84,33 @@ def test_a_fill_ends_with_an_end_token():
     assert (draft.text, draft.tokens) == ("1 + 2", 6)
     assert draft.score == pytest.approx(math.log(0.95), rel=1e-3)
     assert (control.forward_calls, control.steps) == (7, 6)
+
+
+@pytest.mark.parametrize("single_line", [False, True])
+@pytest.mark.parametrize("suffix_first", [False, True])
+def test_a_draft_knows_where_the_hole_begins_and_what_ends_it(
+    monkeypatch, single_line, suffix_first
+):
+    told = []
+
+    class Told(NoDraft):
+        def __init__(self, *args):
+            told.append(args)
+
+    monkeypatch.setattr("engine.fill.ContextDraft", Told)
+    model = ScriptedModel(*sequential("ab"))
+    model.draft_head = object()
+    family = replace(tiny.FAMILY, fim=replace(tiny.FAMILY.fim, suffix_first=suffix_first))
+    contexts = PrefixCache(model)
+    filler = Filler(model, tiny.tokenizer(), family, Decoding.VERIFIED, contexts)
+    shape = HoleShape("f(x)", ";\n" + 80 * "y", single_line=single_line)
+    for _ in range(2):  # the second time nothing is encoded
+        next(filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 100), Control()))
+        before, behind, _, state, is_last = told.pop()
+        assert (bytes(before), bytes(behind)) == (b"f(x)", b";\n" + 80 * b"y")
+        assert state.tolist() == [ord(")")]
+        assert is_last(VOID) and not is_last(ord("a"))
+        assert is_last(ord("\n")) is single_line
 
 
 @pytest.mark.parametrize("name", tiny.FAMILY.ends)

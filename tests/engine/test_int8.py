@@ -39,6 +39,14 @@ def test_a_product_is_close_to_that_of_floats(random, product):
         assert 0 < relative_error(got, x @ weight.T) < 0.02
 
 
+@pytest.mark.skipif(not HAS_VNNI, reason="no VNNI")
+def test_a_number_becomes_the_nearest_of_255(random):
+    x = random(20, 64)
+    step = x.abs().amax(-1, keepdim=True) / 127
+    off = CentredProduct(Int8Weight.of(torch.eye(64)))(x) - x
+    assert float((off / step).abs().max()) <= 0.51
+
+
 def test_an_outlier_hurts_its_own_token_only(random, product):
     x, weight = random(6, 64), random(48, 64)
     multiply = product(Int8Weight.of(weight))

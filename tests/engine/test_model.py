@@ -53,6 +53,21 @@ def test_what_is_not_kept_is_forgotten(reference, close):
     close(rest, logits_of(model, IDS)[6:])
 
 
+@BOTH
+@pytest.mark.parametrize("block", [None, 4])
+@pytest.mark.parametrize("only", [(), (0,), (7,), (6, 2)])
+def test_states_of_a_few_tokens_are_those_of_all(reference, close, architecture, block, only):
+    model = tiny.transformer(reference(architecture))
+    whole, few = model.new_cache(len(IDS)), model.new_cache(len(IDS))
+    for cache in (whole, few):
+        model.encode(IDS[:5], cache)
+        cache.keep(5)
+    expected = model.encode(IDS[5:], whole, block=block)
+    close(model.encode(IDS[5:], few, block=block, only=only), expected[list(only)])
+    for one, other in zip(whole._store, few._store, strict=True):
+        assert torch.equal(one, other)  # later passes see no difference
+
+
 @pytest.mark.parametrize("is_adapted", [False, True])
 def test_decoding_a_run_equals_encoding_it(adapted, close, is_adapted):
     model, _ = adapted

@@ -49,10 +49,10 @@ class Counting:
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)
 
-    def encode(self, ids, cache, *, block):
+    def encode(self, ids, cache, *, block, only):
         assert block is None
         self.encoded.append(len(ids))
-        return MODEL.encode(ids, cache)
+        return MODEL.encode(ids, cache, only=only)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -108,6 +108,45 @@ def test_a_key_stroke_encodes_only_what_follows_it():
     for _ in range(2):
         contexts.encoded([*text[:at], 7, *text[at:]], 4 * BLOCK, control)
         assert (model.encoded[3:], control.forward_calls) == ([BLOCK, 1], 5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_noted_state_is_that_of_its_token_in_this_text(seed):
+    rng = random.Random(seed)
+    contexts, found = PrefixCache(MODEL), 0
+    text = some(3 * BLOCK, seed)
+    for _ in range(12):
+        at = rng.randrange(len(text))
+        text[at] = rng.randrange(TOKENS)
+        ids = text[: rng.randrange(BLOCK, len(text))]
+        place = rng.choice([at % len(ids), len(ids) - 1, 20])
+        state = contexts.encoded(ids, 200, Control(), place).state_at(place)
+        if state is not None:
+            found += 1
+            alone = PrefixCache(MODEL).encoded(ids, 200, Control(), place).state_at(place)
+            assert torch.equal(state, alone)
+    assert found > 6
+
+
+def test_a_state_is_kept_with_its_context():
+    contexts, text = PrefixCache(MODEL), some(2 * BLOCK)
+    first = contexts.encoded(text, 200, Control(), 5).state_at(5)
+    # What follows may change, and another text may begin so: its copy knows, too.
+    other = [*text[: BLOCK + 40], *some(2 * BLOCK, 1)]
+    for ids in (text, [*text[:-1], 7], other):
+        cache = contexts.encoded(ids, 400, Control(), 5)
+        assert torch.equal(cache.state_at(5), first)
+        assert cache.state_at(6) is None
+    assert contexts.encoded(other, 400, Control(), 6).state_at(6) is None
+
+
+@pytest.mark.parametrize("place", [BLOCK, BLOCK + 3])
+def test_the_state_of_a_token_that_has_gone_is_forgotten(place):
+    contexts, text = PrefixCache(MODEL), some(2 * BLOCK)
+    assert contexts.encoded(text, 200, Control(), place).state_at(place) is not None
+    text[BLOCK] += 1
+    contexts.encoded(text, 200, Control(), 5)
+    assert contexts.encoded(text, 200, Control(), place).state_at(place) is None
 
 
 def test_threads_that_take_turns_at_a_text_keep_a_cache_each_and_no_more():
@@ -171,9 +210,9 @@ def test_what_was_encoded_before_a_cancel_is_kept():
     control, ids = Control(), some(2 * BLOCK + 7)
     encode = model.encode
 
-    def cancelling(ids, cache, *, block):
+    def cancelling(ids, cache, *, block, only):
         control.cancel()
-        return encode(ids, cache, block=block)
+        return encode(ids, cache, block=block, only=only)
 
     model.encode = cancelling
     with pytest.raises(Cancelled):

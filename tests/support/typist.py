@@ -34,9 +34,10 @@ class Typist:
     def new_cache(self, capacity):
         return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
 
-    def encode(self, ids, cache, *, adapted=False, block=None):
+    def encode(self, ids, cache, *, block=None, only=None):
         self._tokens[cache.length :] = ids
-        return torch.arange(cache.length, cache.length + len(ids))[:, None]
+        states = torch.arange(cache.length, cache.length + len(ids))[:, None]
+        return states if only is None else states[only]
 
     def decode_each(self, runs, *, adapted=False):
         return [self.encode(ids, cache) for ids, cache in runs]
