@@ -52,7 +52,7 @@ def start() -> None:
 def yield_processors(yields: bool) -> None:
     """Say whether fewer helpers are used while other processes are busy; at first, none is spared.
 
-    Only for a model whose results do not depend on how many there are.
+    Only for a model whose results do not depend on how many there are, as those in int8.
     """
     global _yields
     _yields = yields
