@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.computing import computed
 from engine.mlp import ExpertsMlp, GatedMlp
-from engine.model import Layer, Past, Transformer, rotate, turns
+from engine.model import Layer, Past, Transformer, at, rotate, turns
 from engine.norm import norm_of, rms_norm
 from engine.weights import Weights
 
@@ -162,7 +162,7 @@ class DiffusionGemma(Transformer):
         for i, (layer, past) in enumerate(zip(self.layers, pasts, strict=True)):
             cos, sin, seen = wide if i in self._windowed.wide else narrow
             x = layer(x, cos, sin, seen, past, adapted)
-        return self.norm(x if only is None else x[:, list(only)])
+        return self.norm(x if only is None else at(only, x))
 
     def _expected(self, logits: Tensor) -> Tensor:
         """Return the mean (L, D) of the tokens' vectors by their probabilities (L, V)."""

@@ -89,7 +89,7 @@ class Layer:
             attention(q[:, :, :, [place]], keys[:, :, :end], values[:, :, :end], None)
             for place, end in zip(places, ends, strict=True)
         ]
-        return self._rest(x[:, list(places)], torch.cat(found, 3), adapted)
+        return self._rest(at(places, x), torch.cat(found, 3), adapted)
 
     def _heads(
         self, x: Tensor, cos: Tensor, sin: Tensor, adapted: bool
@@ -127,7 +127,10 @@ class Transformer:
         self.is_by_token = (
             type(first) is Layer
             and all(isinstance(x, Int8Linear) for x in (first.qkv, first.out))
-            and not any(isinstance(each.mlp, ExpertsMlp) for each in self.layers)
+            and all(
+                not isinstance(each.mlp, ExpertsMlp) and isinstance(each.mlp.down, Int8Linear)
+                for each in self.layers
+            )
         )
         self._embedding = weights.embedding()
         self.mask_vector: Tensor | None = None  # (D,): what a masked position looks like
@@ -309,6 +312,11 @@ class Transformer:
 
     def _pasts(self, cache: Cache) -> list[Past]:
         return [cache.layer(i) for i in range(len(self.layers))]
+
+
+def at(places: Sequence[int], x: Tensor) -> Tensor:
+    """Return some tokens of x (B, T, D), by slices, which no device has to be told of."""
+    return torch.cat([x[:, :0], *(x[:, place : place + 1] for place in places)], 1)
 
 
 def place_of(start: int, count: int) -> Tensor:
