@@ -26,5 +26,5 @@ def most_expensive(items: list[Item]) -> Item:
 
 
 def names(items: list[Item]) -> list[str]:
-    """Return the names of all items, in alphabetical order."""
-    return sorted(item.name for item in items)
+    """Return the names of all items, the cheapest first."""
+    return [item.name for item in sorted(items, key=lambda item: item.cents)]
