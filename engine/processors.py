@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 STAT, LOADAVG = Path("/proc/stat"), Path("/proc/loadavg")
 # Linux counts in hundredths of a second: less than this says little.
 WINDOW_S = 0.2
-# What was while we paused so long says little of now. Then it counts how many are running at this
-# moment, if they are fewer, and the next look comes soon, because a moment says little, too.
+# What was while we paused so long says little of now. Then it counts how many run on for some
+# milliseconds, if they are fewer, and the next look comes soon, because that says little, too.
 _PAUSE_S, _SOON_S = 0.5, 0.06
+_MOMENTS, _MOMENT_S = 4, 0.003
 
 
 class _Reading(NamedTuple):
@@ -26,7 +28,6 @@ class _Reading(NamedTuple):
     busy_s: float  # of our processors, for everybody
     own_s: float  # of this process
     processors: int  # of ours
-    running: int  # threads on the whole machine, this one among them
 
 
 def _read() -> _Reading | None:
@@ -41,13 +42,29 @@ def _read() -> _Reading | None:
                     user, nice, system, _, _, *interrupts = map(int, columns[:8])
                     # The last of them is what a virtual machine's neighbours took.
                     ticks.append(user + nice + system + sum(interrupts))
-        running = int(LOADAVG.read_text("ascii").split()[3].partition("/")[0])
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError):
         return None
     busy_s = sum(ticks) / os.sysconf("SC_CLK_TCK")
     if not ticks:
         return None
-    return _Reading(time.monotonic(), busy_s, time.process_time(), len(ticks), running)
+    return _Reading(time.monotonic(), busy_s, time.process_time(), len(ticks))
+
+
+def _running() -> int:
+    """Return how many threads run on the whole machine at this moment, this one among them."""
+    return int(LOADAVG.read_text("ascii").split()[3].partition("/")[0])
+
+
+def _others_still() -> float:
+    """Return how many others do not stop: who was busy a moment ago may just be done."""
+    fewest = float("inf")
+    with suppress(OSError, ValueError, IndexError):
+        fewest = _running()
+        for _ in range(_MOMENTS):
+            if fewest > 1:
+                time.sleep(_MOMENT_S)
+                fewest = min(fewest, _running())
+    return fewest - 1
 
 
 class Processors:
@@ -70,6 +87,8 @@ class Processors:
             passed_s, own_s = now.at_s - last.at_s, now.own_s - last.own_s
             others = (now.busy_s - last.busy_s - own_s) / passed_s
             if passed_s - own_s > _PAUSE_S:
-                others, self._window_s = min(others, now.running - 1), _SOON_S
+                self._window_s = _SOON_S
+                if round(others) > 0:
+                    others = min(others, _others_still())
             self._free = max(1, min(self._most, round(now.processors - others)))
         return self._free

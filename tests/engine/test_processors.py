@@ -20,15 +20,18 @@ def tells_nothing():
 def machine(monkeypatch):
     """Four processors; calling it lets a second pass in which ours and others' were so busy.
 
-    `now` many threads are running at its end.
+    `now` many threads are running at its end, and in the moments that follow.
     """
     clock = [0.0, 0.0, 0.0]
     running = [9]
-    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock, 4, *running))
+    monkeypatch.setattr(processors, "_read", lambda: processors._Reading(*clock, 4))
+    monkeypatch.setattr(
+        processors, "_running", lambda: running.pop(0) if running[1:] else running[0]
+    )
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
 
-    def go_on(own, others, seconds=1.0, now=9):
-        running[0] = now
+    def go_on(own, others, seconds=1.0, now=(9,)):
+        running[:] = now
         for i, more in enumerate((1, own + others, own)):
             clock[i] += seconds * more
 
@@ -64,31 +67,42 @@ def test_a_moment_says_nothing(machine):
 
 def test_after_a_pause_it_counts_who_is_still_running(machine):
     ours = Processors(4)
-    machine(0, 3, now=1)  # nobody else
+    machine(0, 3, now=[1])  # nobody else
     assert ours.free() == 4
-    machine(0, 3, now=3)
+    machine(0, 3, now=[3])
     assert ours.free() == 2
-    machine(0, 1, now=4)  # they have just begun, and may be done at once
+    machine(0, 3, now=[4, 4, 2, 4])  # some were only about to stop
     assert ours.free() == 3
-    machine(4, 0, seconds=processors.WINDOW_S, now=4)
+    machine(0, 1, now=[4])  # they have just begun, and may be done at once
+    assert ours.free() == 3
+    machine(4, 0, seconds=processors.WINDOW_S, now=[4])
     assert ours.free() == 4
-    machine(1, 3, seconds=processors.WINDOW_S, now=1)  # no pause: a moment counts less
+    machine(1, 3, seconds=processors.WINDOW_S, now=[1])  # no pause: a moment counts less
     assert ours.free() == 1
 
 
 def test_a_long_pass_is_no_pause(machine):
     ours = Processors(4)
-    machine(2, 2, seconds=3, now=1)
+    machine(2, 2, seconds=3, now=[1])
     assert ours.free() == 2
+
+
+@linux
+def test_where_nobody_says_how_many_run_the_average_counts(monkeypatch, tmp_path):
+    for text in (None, "", "0.1 0.2 0.3", "0.1 0.2 0.3 x/9 1"):
+        monkeypatch.setattr(processors, "LOADAVG", tmp_path / "loadavg")
+        if text is not None:
+            processors.LOADAVG.write_text(text)
+        assert processors._others_still() == float("inf")
 
 
 def test_after_a_pause_it_looks_again_soon(machine):
     ours = Processors(4)
-    machine(0, 3, now=4)
+    machine(0, 3, now=[4])
     assert ours.free() == 1
-    machine(4, 0, seconds=processors.WINDOW_S / 2, now=4)
+    machine(4, 0, seconds=processors.WINDOW_S / 2, now=[4])
     assert ours.free() == 4
-    machine(1, 3, seconds=processors.WINDOW_S / 2, now=4)
+    machine(1, 3, seconds=processors.WINDOW_S / 2, now=[4])
     assert ours.free() == 4
 
 
@@ -117,7 +131,7 @@ def test_only_processors_that_we_may_use_count(monkeypatch, tmp_path):
     processors.STAT.write_text("\n".join(lines))
     processors.LOADAVG.write_text("1.50 0.98 0.77 3/78 3491\n")
     reading = processors._read()
-    assert (reading.busy_s, reading.processors, reading.running) == (17.77, 2, 3)
+    assert (reading.busy_s, reading.processors, processors._running()) == (17.77, 2, 3)
     processors.STAT.write_text("cpu  9 9 9 9 9 9 9 9 0 0\n")
     assert processors._read() is None
 
