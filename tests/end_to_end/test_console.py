@@ -20,7 +20,7 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "editor_clients/command_line/README.md")
 BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 DIFFERING = re.compile(
     r"\d+ (?:forward calls|steps)|\d+\.\d+ s, \d+\.\d+ tokens/s|\d+%|^  least sure of .*\n"
-    r"|(?<=sure on average\n)(?: +(?:\d+  |…).*\n)+",
+    r"|(?<=sure on average\n)(?: +(?:\d+  |…).*\n)* +\d+(?=  )",  # all steps but the last's text
     re.MULTILINE,
 )
 
