@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def runtime_dir() -> Path:
         return Path(folder).expanduser().absolute()
     import platformdirs
 
-    return platformdirs.user_runtime_path("diffill", appauthor=False)
+    with warnings.catch_warnings():
+        # It warns where XDG_RUNTIME_DIR is not set; whose the folder is we look at ourselves.
+        warnings.simplefilter("ignore")
+        return platformdirs.user_runtime_path("diffill", appauthor=False)
 
 
 def identity_of(local: LocalModel) -> Identity:

@@ -24,6 +24,16 @@ REQUEST = EditRequest(text="a = old\n", spans=(Span(4, 7),), language="python")
 WAIT = replace(REQUEST, text="a = WAIT\n")
 
 
+def test_without_a_runtime_folder_of_the_session_nobody_is_warned(monkeypatch):
+    for name in ("DIFFILL_RUNTIME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    code = "from engine.place import runtime_dir; print(runtime_dir())"
+    command = [sys.executable, "-W", "error", "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert Path(said.stdout.strip()).is_absolute()
+
+
 @pytest.fixture
 def client(engine_folder, monkeypatch):
     support = Path(resident_engine.__file__).parent
