@@ -7,6 +7,7 @@ share one cache, and dropping a rejected draft costs nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -34,14 +35,15 @@ class Cache:
         cls, config: ModelConfig, capacity: int, dtype: torch.dtype, device: torch.device
     ) -> Cache:
         """Make room for a sequence."""
-        sizes = [config.heads_of(layer) for layer in range(config.num_layers)]
-        # Zeros: `OneByOne` multiplies what is not written yet, by nothing.
-        return cls(
-            [
-                torch.zeros(2, 1, kv_heads, capacity, head_dim, dtype=dtype, device=device)
-                for kv_heads, head_dim in sizes
-            ]
-        )
+        sizes = [
+            (2, 1, kv_heads, capacity, head_dim)
+            for kv_heads, head_dim in map(config.heads_of, range(config.num_layers))
+        ]
+        # One piece of memory: one for each layer would leave gaps when they are given back. Zeros:
+        # `OneByOne` multiplies what is not written yet, by nothing.
+        counts = [math.prod(size) for size in sizes]
+        parts = torch.zeros(sum(counts), dtype=dtype, device=device).split(counts)
+        return cls([part.view(size) for part, size in zip(parts, sizes, strict=True)])
 
     def layer(self, index: int) -> LayerCache:
         """Return one layer's part."""

@@ -223,7 +223,7 @@ def test_what_was_encoded_before_a_cancel_is_kept():
     assert torch.equal(following(cache), alone(ids))
 
 
-@pytest.mark.parametrize(("value", "megabytes"), [(None, 256), ("", 256), ("0", 0), ("64", 64)])
+@pytest.mark.parametrize(("value", "megabytes"), [(None, 224), ("", 224), ("0", 0), ("64", 64)])
 def test_the_environment_says_how_much_is_kept(monkeypatch, value, megabytes):
     monkeypatch.delenv("DIFFILL_CONTEXT_MB", raising=False)
     if value is not None:
