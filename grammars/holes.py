@@ -4,14 +4,14 @@
     @hole     one wherever a function holds it
     @stub     one where it is all a function does, docstring and comments aside, or where a
               function ends with it that promises a value and returns none
-    @comment  "TODO: implement" on a line of its own, in a function
+    @comment  any; a hole where it is a task on a line of its own, in a function
     @closed   a part of the file where none of these is a hole
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +24,13 @@ from grammars.syntax import Node, SyntaxTree, tree_of
 _MAX_SHOWN_CHARS = 40
 # Wrappers that add no more than an end to what they hold.
 _STATEMENTS = frozenset({"expression_statement"})
+
+# A task wherever a function holds it, and one where the function does nothing else.
+_TASK = re.compile(r"TODO:? *[Ii]mplement\b")
+_LONE_TASK = re.compile(
+    r"\W*(?:TODO|FIXME|(?:[Ww]rite |[Aa]dd |[Pp]ut )?[Yy]our (?:code|solution|implementation)\b"
+    r"|[Ii]mplement(?:ation)?\b|[Nn]ot (?:yet )?implemented|[Tt]o be implemented)"
+)
 
 # A value that nobody computed, returned so that the file compiles.
 _PLACEHOLDER = re.compile(
@@ -56,7 +63,7 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     nodes = [node for node in found.get("hole", ()) if _function(node)]
     nodes += [node for node in found.get("stub", ()) if _is_all(node) or _is_owed(tree, node)]
     spans = {_statement(node).span for node in nodes}
-    tasks = (node for node in found.get("comment", ()) if _is_task(node, lines))
+    tasks = [c for c in found.get("comment", ()) if _is_task(tree, c, lines, spans)]
     spans |= {_with_placeholder(tree, task) for task in tasks}
     spans = {s for s in spans if not any(c.start <= s.start and s.end <= c.end for c in closed)}
     return tuple(_joined(lines, sorted(spans), tree.language.line_comment))
@@ -90,7 +97,7 @@ def _is_all(node: Node) -> bool:
     function = block and block.parent
     if block is None or function is None or function.type not in FUNCTIONS:
         return False
-    others = [c for c in block.named_children if "comment" not in c.type and c.span != node.span]
+    others = [c for c in _statements(block) if c.span != node.span]
     return all(_is_docstring(other) for other in others)
 
 
@@ -109,24 +116,53 @@ def _is_docstring(node: Node) -> bool:
     ]
 
 
-def _is_task(comment: Node, lines: LineIndex) -> bool:
-    """Tell whether a comment stands for code to come: first on its line, inside a function.
+def _is_task(
+    tree: SyntaxTree, comment: Node, lines: LineIndex, unwritten: Collection[Span]
+) -> bool:
+    """Tell whether a comment stands for code to come, `unwritten` being the statements that do."""
+    text = comment.span.of(tree.text)
+    is_task, is_lone = _TASK.search(text), _LONE_TASK.match(text)
+    if not (is_task or is_lone) or (function := _function_about(comment, lines)) is None:
+        return False
+    return bool(is_task) or _does_nothing(tree, function, unwritten)
+
+
+def _function_about(comment: Node, lines: LineIndex) -> Node | None:
+    """Return the function that holds a comment which is the first on its line.
 
     Where a Python function holds nothing else, the comment is not in it but behind it.
     """
     start = lines.span(lines.line_at(comment.span.start)).start
     before = lines.text[start : comment.span.start]
     if before.strip() and not before.rstrip().endswith("{"):
-        return False
-    if _function(comment):
-        return True
+        return None
+    if function := _function(comment):
+        return function
     above = comment.previous
     while above and "comment" in above.type:
         above = above.previous
     if above is None or above.type not in (*FUNCTIONS, "decorated_definition"):
-        return False
+        return None
     header = lines.content(lines.line_at(above.span.start)).of(lines.text)
-    return len(before) > len(indentation(header))
+    if len(before) <= len(indentation(header)):
+        return None
+    return above.field("definition") or above
+
+
+def _does_nothing(tree: SyntaxTree, function: Node, unwritten: Collection[Span]) -> bool:
+    """Tell whether a function has only a docstring, what is unwritten, or a value not computed."""
+    body = function.field("body")
+    statements = _statements(body) if body else []
+    if [s.type for s in statements] == ["statement_list"]:  # Go
+        statements = _statements(statements[0])
+    rest = [s for s in statements if not _is_docstring(s) and s.span not in unwritten]
+    return not rest or (
+        len(rest) == 1 and _PLACEHOLDER.fullmatch(rest[0].span.of(tree.text)) is not None
+    )
+
+
+def _statements(block: Node) -> list[Node]:
+    return [child for child in block.named_children if "comment" not in child.type]
 
 
 def _with_placeholder(tree: SyntaxTree, comment: Node) -> Span:

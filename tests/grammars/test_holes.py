@@ -40,6 +40,14 @@ def _found(language_id, source, path=""):
         ("def f():\n    # TODO: implement\n    # well\n    pass\n", ["    pass\n"]),
         ("def f():\n    # TODO: implement\n", ["    # TODO: implement\n"]),
         ("def f():\n    x = 1\n    # TODO: implement more\n", ["    # TODO: implement more\n"]),
+        ("def f():\n    # TODO\n", ["    # TODO\n"]),
+        ('def f():\n    """Doc."""\n    # your code here\n\nx = 1\n', ["    # your code here\n"]),
+        (
+            "def f():\n    # FIXME: slow\n    return None\n",
+            ["    # FIXME: slow\n    return None\n"],
+        ),
+        ("def f():\n    # TODO\n    pass\n", ["    # TODO\n    pass\n"]),
+        ("class A:\n    @p\n    def f(self):\n        # TODO\n\n    x = 1\n", ["        # TODO\n"]),
         ("class A:\n    def f(self):\n        pass\n", ["        pass\n"]),
         ("def f() -> int:\n    x = g()\n    pass\n", ["    pass\n"]),
         ("def f():\n    return ...\n", ["    return ...\n"]),
@@ -75,6 +83,12 @@ def test_what_a_python_user_calls_a_hole(source, expected, end):
         "@overload\ndef f(x: int) -> int: ...\n",
         "# TODO: implement f\ndef f():\n    return 1\n",
         "def f():\n    return 1  # TODO: implement caching\n",
+        "def f():\n    # TODO: faster\n    return g()\n",
+        "def f():\n    x = 1\n    # TODO\n",
+        "def f():\n    return None  # TODO\n",
+        "def f():\n    # nothing to do\n    return None\n",
+        "def f():\n    # implements g\n    return None\n",
+        "# TODO\nx = 1\n",
         "def f():\n    raise ValueError\n",
         "def f():\n    return 'TODO: implement'\n",
     ],
@@ -139,6 +153,33 @@ def test_a_type_stub_has_no_holes():
             ["        /* TODO: implement */\n"],
         ),
         ("c", "/* TODO: implement f */\nint f(void);\n", []),
+        (
+            "c",
+            "int f(void)\n{\n  /* Write your code here */\n}\n",
+            ["  /* Write your code here */\n"],
+        ),
+        (
+            "cpp",
+            "int f() {\n  auto g = [] {\n    // TODO\n  };\n  return g();\n}\n",
+            ["    // TODO\n"],
+        ),
+        (
+            "rust",
+            "fn f() -> u8 {\n    // TODO\n    return 0;\n}\n",
+            ["    // TODO\n    return 0;\n"],
+        ),
+        ("rust", "fn f() -> u8 {\n    // TODO: less\n    g(0)\n}\n", []),
+        (
+            "go",
+            "package a\n\nfunc f() bool {\n\t// TODO\n\treturn false\n}\n",
+            ["\t// TODO\n\treturn false\n"],
+        ),
+        ("go", "package a\n\nfunc f() bool {\n\t// TODO\n\tg()\n\treturn false\n}\n", []),
+        (
+            "java",
+            "class A {\n  A() {\n    /* FIXME */\n  }\n}\n",
+            ["    /* FIXME */\n"],
+        ),
         ("cpp", "int f() { // TODO: implement\n}\n", ["// TODO: implement"]),
         (
             "cpp",
@@ -160,10 +201,12 @@ def test_holes_of_javascript_and_its_kin(language_id):
         "class A {\n  m() {\n    // TODO: implement\n"
         "    throw new Error(`Not implemented: m`);\n  }\n}\n"
         'function g() {\n  throw new Error("bad input");\n}\n'
+        "const h = () => {\n  // TODO\n};\n"
     )
     assert _found(language_id, source) == [
         'throw new Error("not implemented");',
         "    // TODO: implement\n    throw new Error(`Not implemented: m`);\n",
+        "  // TODO\n",
     ]
 
 
@@ -210,6 +253,8 @@ def test_holes_are_in_order_and_apart_in_any_text(seed, awkward):
         ("    pass\n", True),
         ("    # TODO: implement\n    return 0\n", True),
         ("    # soon\n\n    raise NotImplementedError  # really\n", True),
+        ("    # TODO\n", True),
+        ("    # TODO\n    return g()\n", False),
         ("    return 0\n", False),
         ("    x = 1\n    ...\n", False),
         ("    # soon\n", False),

@@ -1,2 +1,1 @@
-((comment) @comment
-  (#match? @comment "TODO:? *[Ii]mplement\\b"))
+(comment) @comment

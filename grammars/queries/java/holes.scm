@@ -6,8 +6,4 @@
     type: [(type_identifier) (scoped_type_identifier)] @_type)
   (#match? @_type "\\bUnsupportedOperationException$")) @stub
 
-((line_comment) @comment
-  (#match? @comment "TODO:? *[Ii]mplement\\b"))
-
-((block_comment) @comment
-  (#match? @comment "TODO:? *[Ii]mplement\\b"))
+[(line_comment) (block_comment)] @comment
