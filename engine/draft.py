@@ -132,7 +132,7 @@ class ContextDraft:
         """Return the tokens that are likely to come next; none if there is no idea."""
         self._append(emitted[self._seen :])
         self._seen = len(emitted)
-        if not emitted:
+        if state is None:
             state, self._start = self._start, None  # if that is taken back, so is what it led to
         guesser = self._head.from_state(state) if self._head and state is not None else None
         last = emitted[-1] if emitted else None

@@ -53,6 +53,12 @@ class HoleShape:
         return self.prefix.rpartition("\n")[2]
 
     @cached_property
+    def lead(self) -> str:
+        """The indentation that the fill begins with because the old text does; "" if unknown."""
+        first = self.old.partition("\n")[0]
+        return "" if self._current_line or not first.strip() else indentation(first)
+
+    @cached_property
     def floor(self) -> int:
         """The least indentation a later line of the fill can have without leaving its block."""
         if (old := self._old_indentation) is not None:

@@ -31,8 +31,9 @@ class Pen:
 class Writing:
     """The tokens of a draft so far, and what is to be decoded next.
 
-    A text that has come to an end is reviewed, and what the review takes back, if only the end
-    itself, is decoded again without the token it began with.
+    It begins with the indentation of what it replaces, where that is known. A text that has come to
+    an end is reviewed, and what the review takes back, if only the end itself, is decoded again
+    without the token it began with.
     """
 
     def __init__(self, pen: Pen, how: str, cache: Cache, draft: Draft, pick: Pick) -> None:
@@ -41,12 +42,13 @@ class Writing:
         self._pen, self._how, self._number = pen, how, pen.control.draft
         self._cache, self._draft, self._pick = cache, draft, pick
         self._start = cache.length
-        self._ids: list[int] = []
-        self._scores: list[float] = []
+        # The last blank belongs to the word behind it, as tokenizers cut text.
+        self._ids = pen.tokenizer.encode(pen.shape.lead[:-1])
+        self._scores = [0.0] * len(self._ids)
         self._revised: set[int] = set()  # places where tokens are others than they were once
         self._refused: dict[int, set[int]] = {}  # by place: what was taken back there
         self._reviews = 0
-        self.strand = self._resumed()
+        self.strand = Strand(cache, [pen.sentinel, *self._ids], draft, pick, self._ids)
 
     def _resumed(self) -> Strand:
         """Go on behind the tokens there are."""

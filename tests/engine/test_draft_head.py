@@ -115,6 +115,13 @@ def test_the_first_guess_is_what_the_text_in_front_leads_to():
     assert draft.propose([9], None) == draft.propose([], None) == []
 
 
+def test_the_first_guess_goes_on_behind_what_is_given():
+    head, start = counting_head([0.9] * 21), torch.ones(1)
+    draft = ContextDraft([], [], head, start)
+    assert draft.propose([8, 9], None)[0] == 11  # a step behind what the state itself leads to
+    assert draft.propose([8, 9], None) == []
+
+
 def test_a_guess_is_taken_where_it_is_likelier_than_what_the_context_says():
     head, state = counting_head([0.7, 0.5, 0.9, 0.2]), torch.zeros(1)
     # 5 was followed by 6 once: less likely than the guess.

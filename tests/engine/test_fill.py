@@ -36,6 +36,7 @@ class ScriptedModel:
         self.config = tiny.config_of(tiny.reference())
         self.adapted = []
         self.lengths = []
+        self.runs = []
 
     def new_cache(self, capacity):
         return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
@@ -49,6 +50,7 @@ class ScriptedModel:
 
     def decode_each(self, runs, *, adapted=False):
         self.adapted.append(adapted)
+        self.runs += [ids for ids, _ in runs]
         return [torch.zeros(len(ids), 1) for ids, _ in runs]
 
     def canvas(self, x, cache):
@@ -131,6 +133,16 @@ def test_a_fill_that_is_cut_off_keeps_its_whole_lines():
     assert (draft.text, draft.tokens) == ("one\ntwo\n", 10)
     draft, _ = fill(ScriptedModel(*sequential("one")), max_tokens=2)
     assert draft.text == "on"
+
+
+def test_a_fill_begins_with_the_indentation_of_what_it_replaces():
+    shape = HoleShape("f:\n", "", old="    c\n")
+    model, frames = ScriptedModel(*sequential(" x\n    y")), []
+    draft, control = fill(model, shape=shape, frames=frames)
+    assert (draft.text, draft.tokens, control.forward_calls) == ("    x\n    y\n", 12, 1 + 9)
+    sentinel = VOCABULARY.special[tiny.FAMILY.fim.middle]
+    assert model.runs[:2] == [[sentinel, 32, 32, 32], [32]]
+    assert "".join(t.text for t in frames[0].tokens) == "    "
 
 
 def test_a_reviewed_fill_is_taken_back_or_goes_on():

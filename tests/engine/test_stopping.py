@@ -43,6 +43,22 @@ def test_where_a_fill_ends(shape, text, end):
 
 
 @pytest.mark.parametrize(
+    ("prefix", "old", "lead"),
+    [
+        ("f:\n", "    c\n", "    "),
+        ("", "\t\tc", "\t\t"),
+        ("f:\n", "    c\n  d\n", "    "),
+        ("f:\n", "", ""),
+        ("f:\n", "\n    c\n", ""),
+        ("f:\n  ", "  c\n", ""),
+        ("f: ", "    c\n", ""),
+    ],
+)
+def test_the_indentation_it_begins_with(prefix, old, lead):
+    assert HoleShape(prefix, "", old).lead == lead
+
+
+@pytest.mark.parametrize(
     ("prefix", "suffix", "floor"),
     [
         ("def f():\n    ", "\n    return x\n", 4),
