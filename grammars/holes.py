@@ -34,7 +34,7 @@ _LONE_TASK = re.compile(
 
 # A value that nobody computed, returned so that the file compiles.
 _PLACEHOLDER = re.compile(
-    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null|undefined|[Ff]alse|[Tt]rue"
+    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null(?:ptr)?|NULL|undefined|[Ff]alse|[Tt]rue"
     r"|\"\"|''|\[\]|\{\}|\(\))?[ \t]*;?[ \t]*(?=[\r\n}]|$)"
 )
 

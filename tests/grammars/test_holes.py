@@ -143,6 +143,12 @@ def test_a_type_stub_has_no_holes():
         ),
         (
             "c",
+            "char *f(void)\n{\n    /* TODO: implement */\n    return NULL;\n}\n",
+            ["    /* TODO: implement */\n    return NULL;\n"],
+        ),
+        ("cpp", "A *f() {\n  // TODO\n  return nullptr;\n}\n", ["  // TODO\n  return nullptr;\n"]),
+        (
+            "c",
             "int f(int x)\n{\n    /* TODO: implement */\n    return 0 + x;\n}\n",
             ["    /* TODO: implement */\n"],
         ),
