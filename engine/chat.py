@@ -7,6 +7,7 @@ from engine.tokenizer import Tokenizer
 
 _SYSTEM = "You complete code. You answer with the missing code only, and repeat nothing around it."
 _HOLE = "[MISSING]"
+_PROGRAMMER = "You are a careful programmer."
 
 
 def conversation(
@@ -30,3 +31,14 @@ def asked_for(tokenizer: Tokenizer, chat: Chat, before: str, after: str) -> list
         f"```\n{before}{_HOLE}{after.rstrip()}\n```"
     )
     return conversation(tokenizer, chat, _SYSTEM, question, "```\n")
+
+
+def asked_to_complete(
+    tokenizer: Tokenizer, chat: Chat, others: str, code: str, language: str, begun: str
+) -> list[int]:
+    """Return the tokens of a request to complete code, `others` shown first.
+
+    The answer is `begun` with the lines that are to be gone on from.
+    """
+    request = f"{others}Complete this code:\n```{language}\n{code.rstrip()}\n```"
+    return conversation(tokenizer, chat, _PROGRAMMER, request, f"```{language}\n{begun}")

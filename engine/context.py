@@ -7,7 +7,7 @@ In front of it go parts of other files, in the form the models learnt repositori
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -62,15 +62,10 @@ def repository(
     if fim.repo_name is None or fim.file_sep is None:
         return []
     file_sep = tokenizer.special(fim.file_sep)
-    parts: list[list[int]] = []
-    for excerpt in excerpts:
-        head = [file_sep, *tokenizer.encode(f"{excerpt.path}\n")]
-        room = limit - len(head) - 1
-        body = _head(tokenizer, excerpt.text.rstrip("\n") + "\n", room) if room > 0 else []
-        if not body:
-            break
-        parts.append([*head, *body, *tokenizer.encode("\n")])
-        limit -= len(parts[-1])
+    parts = [
+        [file_sep, *name, *body, *tokenizer.encode("\n")]
+        for name, body in _fitting(tokenizer, excerpts, limit)
+    ]
     if not parts:
         return []
     return [
@@ -80,6 +75,29 @@ def repository(
         file_sep,
         *tokenizer.encode("/".join(PurePath(path).parts[-2:]) + "\n"),
     ]
+
+
+def quoted(tokenizer: Tokenizer, excerpts: Sequence[Excerpt], language: str, limit: int) -> str:
+    """Return excerpts of at most `limit` tokens, each behind its file's name, the first last."""
+    parts = [
+        f"{tokenizer.decode(name)}```{language}\n{tokenizer.decode(body).rstrip()}\n```\n\n"
+        for name, body in _fitting(tokenizer, excerpts, limit)
+    ]
+    return "".join(reversed(parts))
+
+
+def _fitting(
+    tokenizer: Tokenizer, excerpts: Sequence[Excerpt], limit: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield names and texts that fit into `limit` tokens, two more for each; the last is cut."""
+    for excerpt in excerpts:
+        name = tokenizer.encode(f"{excerpt.path}\n")
+        room = limit - len(name) - 2
+        body = _head(tokenizer, excerpt.text.rstrip("\n") + "\n", room) if room > 0 else []
+        if not body:
+            return
+        yield name, body
+        limit -= len(name) + len(body) + 2
 
 
 def _tail(tokenizer: Tokenizer, text: str, limit: int, stride: int) -> list[int]:

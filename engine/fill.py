@@ -12,8 +12,9 @@ from torch import Tensor
 from engine.cache import Cache
 from engine.canvas import Canvas
 from engine.causal import NoDraft, greedy, sampler
+from engine.chat import asked_to_complete
 from engine.config import CANVAS_BUCKETS, Decoding, EffortConfig
-from engine.context import Context, repository
+from engine.context import Context, quoted, repository
 from engine.control import Control
 from engine.denoise import DenoiseStep, denoise
 from engine.draft import ContextDraft
@@ -87,12 +88,16 @@ class Filler:
         """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
 
         The first `wanted` are written side by side, all but one of them samples. With an adapter
-        the frozen base gives the next draft: the two seldom fail together.
+        the frozen base gives the next draft: the two seldom fail together. A function's whole code
+        is asked for in a conversation first, where the model can hold one.
 
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        effort, max_tokens = ask.effort, ask.max_tokens
+        effort, max_tokens, wanted = ask.effort, ask.max_tokens, ask.wanted
+        if prompt := self._request(shape, effort):
+            yield from self._answered(prompt, shape, ask, control)
+            wanted = max(1, wanted - 1)
         context = self._context(shape, effort)
         needed = len(context) + max(max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
         self._model.config.check_room(needed)
@@ -131,13 +136,42 @@ class Filler:
             yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
         else:
             writings = [writing(by)]
-            for number in itertools.islice(numbers, ask.wanted - 1):
+            for number in itertools.islice(numbers, wanted - 1):
                 writings.append(writing(by, number, beside=True))
             yield from self._written(writings, adapted, control)
         if adapted:
             yield from self._written([writing("by the base alone")], False, control)
         for number in numbers:
             yield from self._written([writing(by, number)], adapted, control)
+
+    def _request(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
+        """Return what asks for a function's code, [] where that is not what the hole is."""
+        chat, decode = self._family.chat, self._tokenizer.decode
+        if chat is None or not shape.header or self._decoding is Decoding.PARALLEL:
+            return []
+        if len(self._tokenizer.encode(shape.header)) > effort.max_prefix:
+            return []
+        sides = Context(shape.prefix, shape.suffix)
+        before, behind = sides.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
+        others = quoted(self._tokenizer, shape.excerpts, shape.language, effort.max_context)
+        code = decode(before) + shape.old + decode(behind)
+        return asked_to_complete(self._tokenizer, chat, others, code, shape.language, shape.header)
+
+    def _answered(
+        self, prompt: list[int], shape: HoleShape, ask: Ask, control: Control
+    ) -> Iterator[Draft]:
+        """Yield the greedy answer of the frozen base, which was trained to hold conversations."""
+        needed = len(prompt) + ask.max_tokens + 1
+        self._model.config.check_room(needed)
+        control.see(self._tokenizer.decode(prompt), "", len(prompt))
+        cache = self._contexts.encoded(prompt[:-1], needed, control)
+        draft = NoDraft()
+        if self._decoding is Decoding.VERIFIED:
+            head = self._model.draft_head
+            draft = ContextDraft(prompt, [], head, is_last=self._ends.__contains__)
+        pen = Pen(self._tokenizer, shape, prompt[-1], self._ends, ask.max_tokens, control)
+        how = "the likeliest tokens, asked to complete the code"
+        yield from self._written([Writing(pen, how, cache, draft, greedy)], False, control)
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(

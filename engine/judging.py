@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.protocol import EditRequest, Priority
 from engine.stopping import HoleShape, Review
+from grammars.bodies import computes_nothing
 from grammars.endings import breaks_off, joins, unkept_promise
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
@@ -69,21 +70,29 @@ class Judge:
     def reviewer(self, span: Span, shape: HoleShape) -> Review | None:
         """Return what looks at a fill when the model ends it; None for a rewrite.
 
-        A placeholder is taken back; where syntax or the function's signature ask for more, it goes
-        on.
+        A placeholder is taken back, and so is, for once, an empty value that is all a function of
+        something returns; where syntax or the function's signature ask for more, it goes on.
         """
         if self.request.instruction is not None:
             return None
+        doubted: set[str] = set()
 
         def review(text: str) -> int | None:
             fill = with_line_end(shape.fit(text), line_end(self.request.text))
             replacement = Replacement(span, fill)
             if not fill.strip():
                 return len(text) if self._is_whole else None
+            beginning = len(text) - len(text.lstrip())
             if self._leaves_a_hole(replacement):
-                return len(text) - len(text.lstrip())
+                return beginning
             if not self._is_whole:
                 return None
+            # Of a thousand functions of others four do this: a model is seldom right that does.
+            if fill not in doubted and computes_nothing(
+                *self.applied(replacement), self.request.language
+            ):
+                doubted.add(fill)
+                return beginning
             if breaks_off(*self.applied(replacement), self.request.language):
                 return len(text)
             return len(text) if self._owed(replacement) else None

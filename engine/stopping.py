@@ -35,6 +35,7 @@ class HoleShape:
     old: str = ""
     single_line: bool = False
     language: str = ""  # an LSP language id
+    header: str = ""  # the lines above of the function that the hole is all the code of
     path: str = ""  # of the text; and what is known of other files
     excerpts: tuple[Excerpt, ...] = ()
     review: Review | None = field(default=None, compare=False)
@@ -150,14 +151,24 @@ class HoleShape:
     def fit(self, text: str) -> str:
         """Give a finished fill the line ends its hole needs at both sides."""
         if self.has_whole_lines:
-            body = text.lstrip("\n").rstrip()
-            return body + "\n" if body else ""
+            body = self._without_task(text.lstrip("\n").rstrip())
+            lines = (line if line.strip() else "" for line in body.split("\n"))
+            return "\n".join(lines) + "\n" if body else ""
         if self.single_line:
             text = text.strip("\n")
         if self._current_line.strip() and self._current_line.endswith((" ", "\t")):
             text = text.lstrip(" \t")  # the blank behind the code before it is there already
         if not self.suffix or self.suffix.startswith("\n"):
             text = text.rstrip()
+        return text
+
+    def _without_task(self, text: str) -> str:
+        """Drop the lines that the fill of an unwritten function repeats of what it replaces."""
+        for old in self.old.splitlines() if self.header else ():
+            first, _, rest = text.partition("\n")
+            if not rest or first.strip() != old.strip():
+                break
+            text = rest
         return text
 
     def alternatives(self, text: str) -> Iterator[str]:

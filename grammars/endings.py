@@ -69,7 +69,7 @@ def joins(text: str, place: Span, language_id: str) -> bool:
     if tree is None:
         return True
     lines = LineIndex(text)
-    visible = _visible(text, place)
+    visible = place.visible(text)
     first, last = lines.line_at(visible.start), lines.line_at(visible.end)
     first = next((n for n in range(first - 1, -1, -1) if _has_text(lines, n)), first)
     below = (n for n in range(last + 1, len(lines)) if _has_text(lines, n))
@@ -91,7 +91,7 @@ def unkept_promise(text: str, place: Span, language_id: str) -> str | None:
     tree = tree_of(text, language_id) if language_id in _RESULTS else None
     if tree is None:
         return None
-    function = next((n for n in tree.around(_visible(text, place)) if n.type in FUNCTIONS), None)
+    function = next((n for n in tree.around(place.visible(text)) if n.type in FUNCTIONS), None)
     if function is None or text[place.end : function.span.end].strip(_REST):
         return None
     declarator = function.field("declarator")  # C: `void *f()` has a type and a pointer to it
@@ -115,13 +115,6 @@ def _promised(tree: SyntaxTree, function: Node) -> str | None:
     result = function.field(field) if field else None
     named = result.span.of(tree.text).lstrip(":->").strip() if result else ""
     return named if named and not _NO_VALUE.fullmatch(named) else None
-
-
-def _visible(text: str, place: Span) -> Span:
-    """Return a place without the blanks at its ends, which belong to what is around it."""
-    inside = place.of(text)
-    start = place.start + len(inside) - len(inside.lstrip())
-    return Span(start, max(start, place.start + len(inside.rstrip())))
 
 
 def _returns(tree: SyntaxTree, body: Node) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from grammars.bodies import EMPTY_RETURN, does_nothing, is_docstring, own_statements, statements
 from grammars.endings import owes_value
 from grammars.lines import LineIndex, indentation
 from grammars.selection import FUNCTIONS
@@ -30,12 +31,6 @@ _TASK = re.compile(r"TODO:? *[Ii]mplement\b")
 _LONE_TASK = re.compile(
     r"\W*(?:TODO|FIXME|(?:[Ww]rite |[Aa]dd |[Pp]ut )?[Yy]our (?:code|solution|implementation)\b"
     r"|[Ii]mplement(?:ation)?\b|[Nn]ot (?:yet )?implemented|[Tt]o be implemented)"
-)
-
-# A value that nobody computed, returned so that the file compiles.
-_PLACEHOLDER = re.compile(
-    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null(?:ptr)?|NULL|undefined|[Ff]alse|[Tt]rue"
-    r"|\"\"|''|\[\]|\{\}|\(\))?[ \t]*;?[ \t]*(?=[\r\n}]|$)"
 )
 
 
@@ -81,6 +76,28 @@ def is_unwritten(text: str, span: Span, language_id: str) -> bool:
     return all(_only_comments(gap, tree.language.line_comment) for gap in gaps)
 
 
+def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
+    """Return the lines of a function above a span that is all it has of code, which is unwritten.
+
+    They start with its header, and end with its docstring. None if there is no such function, or
+    the span begins on a line of it.
+    """
+    tree = tree_of(text, language_id)
+    if tree is None or not text[: span.start].endswith("\n"):
+        return None
+    if not is_unwritten(text, span, language_id):
+        return None
+    lines = LineIndex(text)
+    around = list(tree.around(span.visible(text)))
+    function = next((node for node in around if node.type in FUNCTIONS), None)
+    if "comment" in around[0].type:
+        function = _function_about(around[0], lines)
+    if function is None or not all(span.holds(s.span) for s in own_statements(function)):
+        return None
+    start = lines.span(lines.line_at(function.span.start)).start
+    return Span(start, span.start) if start < span.start else None
+
+
 def _function(node: Node) -> Node | None:
     """Return the function whose code a node belongs to; a class's own code belongs to none."""
     above = node.parent
@@ -97,8 +114,8 @@ def _is_all(node: Node) -> bool:
     function = block and block.parent
     if block is None or function is None or function.type not in FUNCTIONS:
         return False
-    others = [c for c in _statements(block) if c.span != node.span]
-    return all(_is_docstring(other) for other in others)
+    others = [c for c in statements(block) if c.span != node.span]
+    return all(is_docstring(other) for other in others)
 
 
 def _is_owed(tree: SyntaxTree, node: Node) -> bool:
@@ -110,12 +127,6 @@ def _is_owed(tree: SyntaxTree, node: Node) -> bool:
     return block.named_children[-1].span == node.span and owes_value(tree, function)
 
 
-def _is_docstring(node: Node) -> bool:
-    return node.type == "expression_statement" and [c.type for c in node.named_children] == [
-        "string"
-    ]
-
-
 def _is_task(
     tree: SyntaxTree, comment: Node, lines: LineIndex, unwritten: Collection[Span]
 ) -> bool:
@@ -124,7 +135,7 @@ def _is_task(
     is_task, is_lone = _TASK.search(text), _LONE_TASK.match(text)
     if not (is_task or is_lone) or (function := _function_about(comment, lines)) is None:
         return False
-    return bool(is_task) or _does_nothing(tree, function, unwritten)
+    return bool(is_task) or does_nothing(tree, function, unwritten)
 
 
 def _function_about(comment: Node, lines: LineIndex) -> Node | None:
@@ -149,26 +160,10 @@ def _function_about(comment: Node, lines: LineIndex) -> Node | None:
     return above.field("definition") or above
 
 
-def _does_nothing(tree: SyntaxTree, function: Node, unwritten: Collection[Span]) -> bool:
-    """Tell whether a function has only a docstring, what is unwritten, or a value not computed."""
-    body = function.field("body")
-    statements = _statements(body) if body else []
-    if [s.type for s in statements] == ["statement_list"]:  # Go
-        statements = _statements(statements[0])
-    rest = [s for s in statements if not _is_docstring(s) and s.span not in unwritten]
-    return not rest or (
-        len(rest) == 1 and _PLACEHOLDER.fullmatch(rest[0].span.of(tree.text)) is not None
-    )
-
-
-def _statements(block: Node) -> list[Node]:
-    return [child for child in block.named_children if "comment" not in child.type]
-
-
 def _with_placeholder(tree: SyntaxTree, comment: Node) -> Span:
     """Return the span of a comment, with the `return 0` under it that only stands in for code."""
     text, span, function = tree.text, comment.span, _function(comment)
-    found = _PLACEHOLDER.match(text, span.end)
+    found = EMPTY_RETURN.match(text, span.end)
     if found is None or function is None:
         return span
     rest = text[found.end() : function.span.end]

@@ -35,6 +35,16 @@ class Span:
         """Return the characters of `text` it covers."""
         return text[self.start : self.end]
 
+    def visible(self, text: str) -> Span:
+        """Return it without the blanks at its ends; a blank one is empty then, at its end."""
+        inside = self.of(text)
+        start = self.start + len(inside) - len(inside.lstrip())
+        return Span(start, max(start, self.start + len(inside.rstrip())))
+
+    def holds(self, other: Span) -> bool:
+        """Tell whether all of another is in it."""
+        return self.start <= other.start and other.end <= self.end
+
     def overlaps(self, other: Span) -> bool:
         """Tell whether both share a character; touching spans do not."""
         return self.start < other.end and other.start < self.end

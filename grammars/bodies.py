@@ -1,0 +1,82 @@
+"""What a function does, as far as its statements tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from grammars.selection import FUNCTIONS
+from grammars.span import Span
+from grammars.syntax import Node, SyntaxTree, tree_of
+
+# A value that nobody computed, returned so that the file compiles.
+EMPTY_RETURN = re.compile(
+    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null(?:ptr)?|NULL|undefined|[Ff]alse|[Tt]rue"
+    r"|\"\"|''|\[\]|\{\}|\(\))?[ \t]*;?[ \t]*(?=[\r\n}]|$)"
+)
+# A value that nothing was computed for: a literal, or a type made of nothing.
+_NOTHING = re.compile(
+    r"""(?:return\b\s*)?(?:
+    -?\d+(?:\.\d*)?[fFL]? | None | nil | null(?:ptr)? | NULL | undefined | [Ff]alse | [Tt]rue
+    | "" | '' | `` | \[\] | \{\} | \(\) | vec!\[\]
+    | (?:new\s+)?(?:[A-Z]\w*|dict|list|set|tuple|frozenset|std::\w+|map\[|\[\]|make\()
+      [\w\s<>,.:*&\[\]]*(?:\(\)|\{\}|(?<=\w|\])\))
+    )?\s*;?""",
+    re.VERBOSE,
+)
+# What a function is called on, or C's word for nothing.
+_NO_PARAMETER = re.compile(r"self|cls|&?(?:'\w+\s+)?(?:mut\s+)?self|this\b.*|void|_.*", re.DOTALL)
+
+
+def statements(block: Node) -> list[Node]:
+    """Return what a block holds, comments aside."""
+    return [child for child in block.named_children if "comment" not in child.type]
+
+
+def own_statements(function: Node) -> list[Node]:
+    """Return what a function does, its docstring aside."""
+    body = function.field("body")
+    found = statements(body) if body else []
+    if [s.type for s in found] == ["statement_list"]:  # Go
+        found = statements(found[0])
+    return [s for s in found if not is_docstring(s)]
+
+
+def is_docstring(statement: Node) -> bool:
+    """Tell whether a statement is a string and no more."""
+    inside = [child.type for child in statement.named_children]
+    return statement.type == "expression_statement" and inside == ["string"]
+
+
+def does_nothing(tree: SyntaxTree, function: Node, unwritten: Collection[Span]) -> bool:
+    """Tell whether a function has only what is `unwritten`, or a value that nobody computed."""
+    rest = [s for s in own_statements(function) if s.span not in unwritten]
+    return not rest or (
+        len(rest) == 1 and EMPTY_RETURN.fullmatch(rest[0].span.of(tree.text)) is not None
+    )
+
+
+def computes_nothing(text: str, span: Span, language_id: str) -> bool:
+    """Tell whether a span is all of a function that takes parameters and returns an empty value."""
+    tree = tree_of(text, language_id)
+    if tree is None or not _NOTHING.fullmatch(span.of(text).strip()):
+        return False
+    visible = span.visible(text)
+    function = next((n for n in tree.around(visible) if n.type in FUNCTIONS), None)
+    if function is None or not takes_parameters(tree, function):
+        return False
+    return [visible.holds(statement.span) for statement in own_statements(function)] == [True]
+
+
+def takes_parameters(tree: SyntaxTree, function: Node) -> bool:
+    """Tell whether a function is given something beside the object it is called on."""
+    if function.field("parameter"):  # JavaScript: `x => …`
+        return True
+    named: Node | None = function  # C: the declarator has them
+    while named and named.field("parameters") is None:
+        named = named.field("declarator")
+    parameters = named and named.field("parameters")
+    return parameters is not None and any(
+        "comment" not in p.type and not _NO_PARAMETER.fullmatch(p.span.of(tree.text))
+        for p in parameters.named_children
+    )
