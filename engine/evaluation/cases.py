@@ -8,7 +8,7 @@ import json
 import random
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,10 @@ from engine.errors import ConfigError
 from engine.evaluation.holes import holes
 from engine.protocol import MAX_TEXT_CHARS
 from grammars.languages import language_of_path
-from grammars.lines import with_line_end
+from grammars.lines import indentation, with_line_end
+from grammars.selection import body_of
+from grammars.span import Span
+from grammars.symbols import find_symbol
 
 _T = TypeVar("_T")
 _TASK = re.compile(r"HumanEval/\d+")
@@ -41,11 +44,23 @@ class Case:
     language: str
     single_line: bool
     test: str | None = None
+    old: str = ""  # what stands in the hole
+
+    @property
+    def text(self) -> str:
+        """The whole text, with what stands in the hole."""
+        return self.prefix + self.old + self.suffix
+
+    @property
+    def span(self) -> Span:
+        """Where in it the hole is."""
+        return Span(len(self.prefix), len(self.prefix) + len(self.old))
 
     @property
     def digest(self) -> str:
         """A hash of all that a prediction may depend on."""
         parts = (self.prefix, self.suffix, self.language, str(self.single_line))
+        parts += (self.old,) if self.old else ()  # as before there was any
         return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -76,6 +91,37 @@ def read_cases(path: Path) -> list[Case]:
             )
         )
     return _checked(cases, path)
+
+
+def functions_of(cases: Iterable[Case]) -> list[Case]:
+    """Return a case for each task: all that its tested function does, where `pass` stands.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    found: dict[str, Case] = {}
+    for case in cases:
+        whole = case.prefix + case.truth + case.suffix
+        name = (case.test or "").rstrip().rpartition("check(")[2].removesuffix(")")
+        functions = find_symbol(whole, case.language, name)
+        body = body_of(whole, case.language, functions[-1]) if functions else None
+        if body is None or case.task in found:
+            continue
+        found[case.task] = Case(
+            set="functions",
+            id=case.task,
+            task=case.task,
+            prefix=whole[: body.start],
+            suffix=whole[body.end :],
+            truth=body.of(whole),
+            language=case.language,
+            single_line=False,
+            test=case.test,
+            old=f"{indentation(body.of(whole))}pass\n",
+        )
+    if not found:
+        raise ConfigError("no case has a function that its test checks")
+    return list(found.values())
 
 
 def read_held(path: Path, seed: int) -> list[Case]:

@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="files of HumanEval-Infilling; their tests run in bubblewrap",
     )
     parser.add_argument(
+        "--functions",
+        action="store_true",
+        help="instead of their holes: all that each tested function does, from its `pass`",
+    )
+    parser.add_argument(
         "--held",
         action="append",
         default=[],

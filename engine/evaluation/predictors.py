@@ -24,7 +24,6 @@ from engine.rewrite import Rewriter
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Ask
-from grammars.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ class Predictors:
 
         def fill(case: Case, control: Control) -> tuple[str, bool]:
             request = EditRequest(
-                text=case.prefix + case.suffix,
-                spans=(Span(len(case.prefix), len(case.prefix)),),
+                text=case.text,
+                spans=(case.span,),
                 language=case.language,
                 single_line=case.single_line,
                 effort=self.effort,
@@ -197,4 +196,4 @@ def _made(text: str, offered: bool, tokens: int, control: Control, seconds: floa
 
 
 def _shape(case: Case) -> HoleShape:
-    return HoleShape(case.prefix, case.suffix, "", case.single_line, case.language)
+    return HoleShape(case.prefix, case.suffix, case.old, case.single_line, case.language)

@@ -18,7 +18,7 @@ import grammars
 from engine.catalogue import resolve_local
 from engine.config import EFFORTS
 from engine.errors import CheckpointError, ConfigError
-from engine.evaluation.cases import Case, read_cases, read_held, spread
+from engine.evaluation.cases import Case, functions_of, read_cases, read_held, spread
 from engine.evaluation.edits import EditTask, read_tasks
 from engine.evaluation.modes import CAUSAL, FIXED_TOKENS, MODES, REWRITE
 from engine.evaluation.records import Record, Records
@@ -45,7 +45,7 @@ def evaluate(args: Namespace) -> str:
     Raises:
         EngineError: for cases, a sandbox, a model or an adapter that cannot be used.
     """
-    cases = _cases(args.cases, args.held, args.limit, args.seed)
+    cases = _cases(args.cases, args.held, args.limit, args.seed, functions=args.functions)
     tasks = _tasks(args.edits, args.half, args.limit, args.seed)
     if not cases and not tasks:
         raise ConfigError(
@@ -203,8 +203,19 @@ def _predict(work: _Work, jobs: Sequence[_Job]) -> None:
         _say(f"{done}/{len(jobs)}, {left:.0f} s left: {case.set} {case.id}: {', '.join(said)}")
 
 
-def _cases(files: Sequence[Path], held: Sequence[Path], limit: int | None, seed: int) -> list[Case]:
+def _cases(
+    files: Sequence[Path],
+    held: Sequence[Path],
+    limit: int | None,
+    seed: int,
+    *,
+    functions: bool = False,
+) -> list[Case]:
     cases: list[Case] = []
+    if functions:
+        every = (case for path in files for case in read_cases(path))
+        cases += spread(functions_of(every), limit, seed)
+        files = ()
     for path in files:
         cases += spread(read_cases(path), limit, seed)
     for path in held:

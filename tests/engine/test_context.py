@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import tiny
 
-from engine.context import Context, repository
+from engine.context import Context, quoted, repository
 from engine.protocol import Excerpt
 
 PREFIX = tiny.tokenizer().special("<|fim_prefix|>")
@@ -130,3 +130,13 @@ def test_without_excerpts_nothing_is_added():
     assert repository_of([]) == ("", 0)
     fim = replace(tiny.FAMILY.fim, file_sep=None, repo_name=None)
     assert repository(tiny.tokenizer(), fim, [A], "x.py", 100) == []
+
+
+def test_excerpts_as_a_conversation_shows_them():
+    def shown(limit):
+        return quoted(tiny.tokenizer(), [A, B], "python", limit)
+
+    parts = [f"{e.path}\n```python\n{e.text.rstrip()}\n```\n\n" for e in (B, A)]
+    assert shown(1000) == "".join(parts)
+    assert shown(len(f"{A.path}\n{A.text}") + 4) == parts[1]
+    assert shown(0) == ""

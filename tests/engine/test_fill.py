@@ -170,6 +170,42 @@ def test_what_is_taken_back_does_not_come_again_and_a_review_has_an_end():
     assert draft.tokens < 9
 
 
+HEADER = 'def f(x):\n    """Double x."""\n'
+WHOLE = HoleShape(
+    f"import a\n\n\n{HEADER}", "\n\nb()\n", old="    pass\n", language="python", header=HEADER
+)
+
+
+def test_a_whole_function_is_asked_for_in_a_conversation_first():
+    model = ScriptedModel(*sequential(" 2"), *sequential(" 3"), has_adapter=True)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model))
+    control = Control()
+    tries = filler.tries(WHOLE, Ask(EFFORTS[Effort.QUICK], 100), control)
+    assert (next(tries).text, next(tries).text) == ("    2\n", "    3\n")
+    # The frozen base answers, then the hole is filled with the adapter.
+    assert [adapted for adapted in model.adapted if adapted] == [True] * 3
+    assert model.adapted[-3:] == [True] * 3
+    shown = control.explanation.sights[0].before
+    code = f"import a\n\n\n{HEADER}    pass\n\n\nb()"
+    assert f"Complete this code:\n```python\n{code}\n```" in shown
+    assert shown.endswith(f"```python\n{HEADER}")
+    assert model.runs[0] == [ord("\n"), 32, 32, 32]
+
+
+@pytest.mark.parametrize("why", ["no chat", "a long header", "on a canvas"])
+def test_a_whole_function_is_filled_like_another_hole(why):
+    family = replace(tiny.FAMILY, chat=None) if why == "no chat" else tiny.FAMILY
+    decoding = Decoding.PARALLEL if why == "on a canvas" else Decoding.SEQUENTIAL
+    shape = replace(WHOLE, header="#" * 999) if why == "a long header" else WHOLE
+    model = ScriptedModel(
+        row("    2", end=True) if why == "on a canvas" else [(VOID, 0.95)], has_adapter=True
+    )
+    control = Control()
+    filler = Filler(model, tiny.tokenizer(), family, decoding, PrefixCache(model))
+    next(filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 100), control))
+    assert "Complete" not in control.explanation.sights[0].before
+
+
 def test_the_adapter_reads_the_hole_but_not_its_context():
     for decoding, has_adapter, expected in (
         (Decoding.SEQUENTIAL, True, [False, True, True]),

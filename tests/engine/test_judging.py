@@ -1,6 +1,7 @@
 """What an edit of a span must be, beyond good syntax, with drafts that a test gives."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +76,37 @@ def test_the_end_of_a_fill_is_reviewed():
     review = seen[-1].review
     assert review("    pass\n") == 4
     assert [review(text) for text in ("    x += 1\n", "    if x:\n", "")] == [None] * 3
+
+
+@pytest.mark.parametrize("single_line", [False, True])
+def test_an_empty_value_is_doubted_once(single_line):
+    editor, seen = scripted(*["    return x\n"] * 9)
+    start = PROMISE.index("    ...")
+    spans = (Span(start, start + len("    ...\r\n")),)
+    editor.edit(request(PROMISE, spans, language="python", single_line=single_line), Control())
+    review = seen[0].review
+    asked = ("    return 0\n", "    return 1\n", "    return 0\n", "    return 1\n")
+    doubts = [None] * 4 if single_line else [4, 4, None, None]
+    assert [review(text) for text in asked] == doubts
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        (PROMISE, "def f(x) -> int:\n"),
+        (PROMISE.replace("    ...", "    y = g(x)\r\n    ..."), ""),
+    ],
+)
+def test_a_hole_that_is_a_whole_function_is_known_as_such(text, header):
+    editor, seen = scripted(*["    return x\n"] * 9)
+    start = text.index("    ...")
+    asked = request(text, (Span(start, start + len("    ...\r\n")),), language="python")
+    editor.edit(asked, Control())
+    assert seen.pop().header == header
+    for options in ({"single_line": True}, {"instruction": "Return x."}):
+        editor = Editor(SimpleNamespace(tries=editor._filler.tries), editor._filler)
+        editor.edit(replace(asked, **options), Control())
+        assert seen.pop().header == ""
 
 
 SEAM = "def f(x):\n    y = 1\n        return y\n"

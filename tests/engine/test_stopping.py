@@ -127,6 +127,22 @@ def test_a_fill_fits_its_hole(shape, text, fitted):
 
 
 @pytest.mark.parametrize(
+    ("text", "fitted"),
+    [
+        ("    # TODO: add\n    x += 1", "    x += 1\n"),
+        ("    # TODO: add\n    # well\n    x += 1\n", "    # well\n    x += 1\n"),
+        ("    # TODO: add\n    pass\n    x += 1\n", "    x += 1\n"),
+        ("    # TODO: add\n", "    # TODO: add\n"),
+        ("    x += 1\n    \n    y\n", "    x += 1\n\n    y\n"),
+    ],
+)
+def test_a_task_that_is_done_is_not_repeated(text, fitted):
+    shape = HoleShape("def f():\n", "", "    # TODO: add\n    pass\n", header="def f():\n")
+    assert shape.fit(text) == fitted
+    assert HoleShape("f:\n", "", "    x\n").fit("    x\n    y\n") == "    x\n    y\n"
+
+
+@pytest.mark.parametrize(
     ("shape", "text", "others"),
     [
         (HoleShape("f(", ")\n"), "1)", ["1"]),

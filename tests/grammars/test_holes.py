@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from grammars.holes import find_holes, is_unwritten
+from grammars.holes import find_holes, is_unwritten, unwritten_function
 from grammars.languages import LANGUAGES
 from grammars.span import Span
 
@@ -271,3 +271,40 @@ def test_a_body_of_holes_alone_is_unwritten(body, unwritten):
     span = Span(len("def f():\n"), len(f"def f():\n{body}"))
     assert is_unwritten(text, span, "python") == unwritten
     assert not is_unwritten(text, span, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("language_id", "source", "expected"),
+    [
+        ("python", "def f(x):\n    pass\n", "def f(x):\n"),
+        ("python", 'def f(x):\n    """Doc."""\n    # TODO\n', 'def f(x):\n    """Doc."""\n'),
+        (
+            "python",
+            'class A:\n    @p\n    def f(self):\n        """Doc."""\n        # TODO\n\n    x = 1\n',
+            '    def f(self):\n        """Doc."""\n',
+        ),
+        ("python", "def f():\n    x = 1\n    # TODO: implement\n    return 0\n", None),
+        ("python", "def f(x):\n    y = 1\n    ...\n", None),
+        ("python", "def f(x): pass\n", None),
+        ("go", 'package a\n\nfunc f() {\n\tpanic("TODO")\n}\n', "func f() {\n"),
+        ("rust", "fn f() -> u8 {\n    todo!()\n}\n", "fn f() -> u8 {\n"),
+        ("c", "int f(void)\n{\n    /* TODO */\n    return 0;\n}\n", "int f(void)\n{\n"),
+        (
+            "typescript",
+            "export const f = (x: X): Y => {\n  // your code here\n};\n",
+            "export const f = (x: X): Y => {\n",
+        ),
+    ],
+)
+def test_a_function_that_is_all_unwritten(language_id, source, expected):
+    (hole,) = find_holes(source, language_id)
+    lines = unwritten_function(source, hole.span, language_id)
+    assert (lines and lines.of(source)) == expected
+
+
+def test_only_what_is_unwritten_makes_a_function_so():
+    source = "def f(x):\n    return x\n"
+    for language_id in ("python", "cobol"):
+        assert (
+            unwritten_function(source, Span(len("def f(x):\n"), len(source)), language_id) is None
+        )

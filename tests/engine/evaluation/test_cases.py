@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from engine.errors import ConfigError
-from engine.evaluation.cases import read_cases, read_held, spread
+from engine.evaluation.cases import functions_of, read_cases, read_held, spread
 from engine.evaluation.holes import holes
 
 ROW = {
@@ -36,6 +36,22 @@ def test_a_benchmark_file(tmp_path):
     assert case.test == ROW["test"] + "\ncheck(f)\n"
     multi = write(tmp_path / "m.jsonl", ROW | {"task_id": "MultiLineInfilling/HumanEval/4/L1_L2"})
     assert not read_cases(multi)[0].single_line
+
+
+def test_whole_functions_are_cases_of_their_own(tmp_path):
+    prompt = 'def g():\n    return 2\n\n\ndef f():\n    """One."""\n'
+    rows = [ROW | {"prompt": prompt}, ROW | {"task_id": "a/HumanEval/4/L2", "prompt": prompt}]
+    (case,) = functions_of(read_cases(write(tmp_path / "a.jsonl", *rows)))
+    assert (case.set, case.id, case.single_line) == ("functions", "HumanEval/4", False)
+    assert (case.prefix, case.truth, case.test) == (
+        prompt,
+        "    return 1\n",
+        ROW["test"] + "\ncheck(f)\n",
+    )
+    assert (case.text, case.span.of(case.text)) == (prompt + "    pass\n", "    pass\n")
+    without = read_cases(write(tmp_path / "b.jsonl", ROW | {"entry_point": "h"}))
+    with pytest.raises(ConfigError, match="function that its test checks"):
+        functions_of(without)
 
 
 @pytest.mark.parametrize(
