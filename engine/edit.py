@@ -11,7 +11,7 @@ from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.holes import Holes
 from engine.judging import UNWRITTEN, Judge
-from engine.protocol import Candidate, EditRequest, EditResult, EditStats
+from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
 from engine.stopping import HoleShape
 from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites
 from grammars.holes import unwritten_function
@@ -175,7 +175,7 @@ class Editor:
         judge, old = Judge(request, made), span.of(request.text)
         text, place = judge.applied(Replacement(span, old))
         header = None
-        if request.instruction is None and not request.single_line:
+        if not (request.instruction or request.single_line or request.priority is Priority.TYPING):
             header = unwritten_function(text, place, request.language)
         # The model works on LF; the file's own line ends come back in _judge.
         shape = HoleShape(

@@ -77,7 +77,7 @@ def is_unwritten(text: str, span: Span, language_id: str) -> bool:
 
 
 def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
-    """Return the lines of a function above a span that is all it has of code, which is unwritten.
+    """Return the lines of a function above a span that is all it has of code: unwritten or blank.
 
     They start with its header, and end with its docstring. None if there is no such function, or
     the span begins on a line of it.
@@ -85,7 +85,12 @@ def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
     tree = tree_of(text, language_id)
     if tree is None or not text[: span.start].endswith("\n"):
         return None
-    if not is_unwritten(text, span, language_id):
+    if not span.of(text).strip():
+        task = f"{_indentation_below(text[: span.start])}{tree.language.line_comment} TODO\n"
+        text = text[: span.start] + task + text[span.end :]
+        span = Span(span.start, span.start + len(task))
+        tree = tree_of(text, language_id)
+    if tree is None or not is_unwritten(text, span, language_id):
         return None
     lines = LineIndex(text)
     around = list(tree.around(span.visible(text)))
@@ -96,6 +101,13 @@ def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
         return None
     start = lines.span(lines.line_at(function.span.start)).start
     return Span(start, span.start) if start < span.start else None
+
+
+def _indentation_below(text: str) -> str:
+    """Return the indentation of a line behind a text, one step deeper where a block begins."""
+    last = text.rstrip().rpartition("\n")[2]
+    step = "\t" if last.startswith("\t") else "    "
+    return indentation(last) + step * last.endswith((":", "{"))
 
 
 def _function(node: Node) -> Node | None:

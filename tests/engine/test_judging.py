@@ -103,7 +103,11 @@ def test_a_hole_that_is_a_whole_function_is_known_as_such(text, header):
     asked = request(text, (Span(start, start + len("    ...\r\n")),), language="python")
     editor.edit(asked, Control())
     assert seen.pop().header == header
-    for options in ({"single_line": True}, {"instruction": "Return x."}):
+    for options in (
+        {"single_line": True},
+        {"instruction": "Return x."},
+        {"priority": Priority.TYPING},
+    ):
         editor = Editor(SimpleNamespace(tries=editor._filler.tries), editor._filler)
         editor.edit(replace(asked, **options), Control())
         assert seen.pop().header == ""

@@ -302,6 +302,33 @@ def test_a_function_that_is_all_unwritten(language_id, source, expected):
     assert (lines and lines.of(source)) == expected
 
 
+@pytest.mark.parametrize(
+    ("language_id", "before", "behind", "expected"),
+    [
+        ("python", "def f(x):\n", "", "def f(x):\n"),
+        (
+            "python",
+            'x = 1\n\n\ndef f(x):\n    """Doc."""\n',
+            "\n\ny = 1\n",
+            'def f(x):\n    """Doc."""\n',
+        ),
+        ("python", "class A:\n    def f(self):\n", "\n    x = 1\n", "    def f(self):\n"),
+        ("python", "def f(x):\n    y = 1\n", "\n", None),
+        ("python", "def f(x):\n", "    return x\n", None),
+        ("python", "x = 1\n", "y = 2\n", None),
+        ("python", "class A:\n", "\n", None),
+        ("go", "package a\n\nfunc f() {\n", "}\n", "func f() {\n"),
+        ("go", "package a\n\nfunc f() {\n", "\tg()\n}\n", None),
+        ("c", "int f(void)\n{\n", "}\n", "int f(void)\n{\n"),
+    ],
+)
+@pytest.mark.parametrize("blank", ["", "\n", "    \n"])
+def test_a_function_of_which_nothing_is_written(language_id, before, behind, expected, blank):
+    span = Span(len(before), len(before) + len(blank))
+    lines = unwritten_function(before + blank + behind, span, language_id)
+    assert (lines and lines.of(before)) == expected
+
+
 def test_only_what_is_unwritten_makes_a_function_so():
     source = "def f(x):\n    return x\n"
     for language_id in ("python", "cobol"):

@@ -98,6 +98,23 @@ def test_the_tests_of_cases_decide_on_a_pass(evaluate, tmp_path):
     assert bad["passed"] is False
 
 
+def test_whole_functions_of_several_files_are_one_set(evaluate, tmp_path):
+    try:
+        find_sandbox()
+    except ConfigError as error:
+        pytest.skip(f"no sandbox on this machine: {error}")
+    row = {"entry_point": "f", "prompt": "def f():\n", "suffix": "    return x\n"}
+    row |= {"canonical_solution": "    x = 1\n", "test": "def check(f):\n    assert f() == 1\n"}
+    for name, number in (("a", 0), ("b", 0), ("c", 2)):
+        task = row | {"task_id": f"{name}/HumanEval/{number}"}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(task) + "\n")
+    done = evaluate("--functions", *(tmp_path / f"{name}.jsonl" for name in "abc"))
+    assert done.returncode == 0, done.stderr
+    assert "| functions | base | 2 |" in done.stdout
+    records = [json.loads(line) for line in (evaluate.out / "predictions.jsonl").open()]
+    assert [r["id"] for r in records] == ["HumanEval/0", "HumanEval/2"]
+
+
 TASKS = """
 [[dev]]
 id = "one"
