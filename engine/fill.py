@@ -95,8 +95,8 @@ class Filler:
             ConfigError: if context and hole are more than the model can hold.
         """
         effort, max_tokens, wanted = ask.effort, ask.max_tokens, ask.wanted
-        if prompt := self._request(shape, effort):
-            yield from self._answered(prompt, shape, ask, control)
+        if self._asks_for(shape, effort):
+            yield from self._answered(shape, ask, control)
             wanted = max(1, wanted - 1)
         context = self._context(shape, effort)
         needed = len(context) + max(max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
@@ -144,32 +144,38 @@ class Filler:
         for number in numbers:
             yield from self._written([writing(by, number)], adapted, control)
 
-    def _request(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
-        """Return what asks for a function's code, [] where that is not what the hole is."""
-        chat, decode = self._family.chat, self._tokenizer.decode
-        if chat is None or not shape.header or self._decoding is Decoding.PARALLEL:
-            return []
-        if len(self._tokenizer.encode(shape.header)) > effort.max_prefix:
-            return []
-        sides = Context(shape.prefix, shape.suffix)
-        before, behind = sides.sides(self._tokenizer, effort.max_prefix, effort.max_suffix)
-        others = quoted(self._tokenizer, shape.excerpts, shape.language, effort.max_context)
-        code = decode(before) + shape.old + decode(behind)
-        return asked_to_complete(self._tokenizer, chat, others, code, shape.language, shape.header)
+    def _asks_for(self, shape: HoleShape, effort: EffortConfig) -> bool:
+        """Tell whether a hole is a function's whole code, and the model can be asked for that."""
+        if self._family.chat is None or self._decoding is Decoding.PARALLEL:
+            return False
+        return 0 < len(self._tokenizer.encode(shape.header)) <= effort.max_prefix
 
-    def _answered(
-        self, prompt: list[int], shape: HoleShape, ask: Ask, control: Control
-    ) -> Iterator[Draft]:
+    def _answered(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield the greedy answer of the frozen base, which was trained to hold conversations."""
+        assert self._family.chat
+        tokenizer, effort = self._tokenizer, ask.effort
+        sides = Context(shape.prefix, shape.suffix)
+        before, behind = (
+            tokenizer.decode(side)
+            for side in sides.sides(tokenizer, effort.max_prefix, effort.max_suffix)
+        )
+        prompt = asked_to_complete(
+            tokenizer,
+            self._family.chat,
+            quoted(tokenizer, shape.excerpts, shape.language, effort.max_context),
+            before + shape.old + behind,
+            shape.language,
+            shape.header,
+        )
         needed = len(prompt) + ask.max_tokens + 1
         self._model.config.check_room(needed)
-        control.see(self._tokenizer.decode(prompt), "", len(prompt))
+        control.see(before, behind, len(prompt))
         cache = self._contexts.encoded(prompt[:-1], needed, control)
         draft = NoDraft()
         if self._decoding is Decoding.VERIFIED:
             head = self._model.draft_head
             draft = ContextDraft(prompt, [], head, is_last=self._ends.__contains__)
-        pen = Pen(self._tokenizer, shape, prompt[-1], self._ends, ask.max_tokens, control)
+        pen = Pen(tokenizer, shape, prompt[-1], self._ends, ask.max_tokens, control)
         how = "the likeliest tokens, asked to complete the code"
         yield from self._written([Writing(pen, how, cache, draft, greedy)], False, control)
 

@@ -64,6 +64,8 @@ class HoleShape:
         """The least indentation a later line of the fill can have without leaving its block."""
         if (old := self._old_indentation) is not None:
             return old
+        if self.header:
+            return len(indentation(self.header)) + 1
         last = self._current_line
         following = next((s for s in self._suffix_lines if s.strip()), "")
         inside = len(indentation(last)) if last.strip() else len(last)
@@ -153,14 +155,22 @@ class HoleShape:
         if self.has_whole_lines:
             body = self._without_task(text.lstrip("\n").rstrip())
             lines = (line if line.strip() else "" for line in body.split("\n"))
-            return "\n".join(lines) + "\n" if body else ""
+            return "\n".join(lines) + "\n" + self._gap if body else ""
         if self.single_line:
             text = text.strip("\n")
         if self._current_line.strip() and self._current_line.endswith((" ", "\t")):
             text = text.lstrip(" \t")  # the blank behind the code before it is there already
         if not self.suffix or self.suffix.startswith("\n"):
             text = text.rstrip()
+            text += self._gap if text else ""
         return text
+
+    @property
+    def _gap(self) -> str:
+        """The blank line that parts a function from what follows, if it is where its code goes."""
+        was_blank = not self.old.strip() and (self.old or self.suffix.startswith("\n"))
+        following = next(iter(self._suffix_lines), "").strip()
+        return "\n" if self.header and was_blank and following.strip("})];") else ""
 
     def _without_task(self, text: str) -> str:
         """Drop the lines that the fill of an unwritten function repeats of what it replaces."""

@@ -37,6 +37,7 @@ class ScriptedModel:
         self.adapted = []
         self.lengths = []
         self.runs = []
+        self.encoded = []
 
     def new_cache(self, capacity):
         return Cache.new(self.config, capacity, torch.float32, torch.device("cpu"))
@@ -46,6 +47,9 @@ class ScriptedModel:
 
     def encode(self, ids, cache, *, block, only):
         self.adapted.append(False)
+        if cache.length == 0:
+            self.encoded.append([])
+        self.encoded[-1] += ids
         return torch.tensor([[ids[place]] for place in only]).view(len(only), 1)
 
     def decode_each(self, runs, *, adapted=False):
@@ -185,10 +189,12 @@ def test_a_whole_function_is_asked_for_in_a_conversation_first():
     # The frozen base answers, then the hole is filled with the adapter.
     assert [adapted for adapted in model.adapted if adapted] == [True] * 3
     assert model.adapted[-3:] == [True] * 3
-    shown = control.explanation.sights[0].before
+    (sight,) = control.explanation.sights
+    assert (sight.before, sight.after) == (WHOLE.prefix, WHOLE.suffix)
+    shown = tiny.tokenizer().decode(model.encoded[0])
     code = f"import a\n\n\n{HEADER}    pass\n\n\nb()"
     assert f"Complete this code:\n```python\n{code}\n```" in shown
-    assert shown.endswith(f"```python\n{HEADER}")
+    assert shown.endswith(f"```python\n{HEADER}".removesuffix("\n"))
     assert model.runs[0] == [ord("\n"), 32, 32, 32]
 
 
@@ -203,7 +209,7 @@ def test_a_whole_function_is_filled_like_another_hole(why):
     control = Control()
     filler = Filler(model, tiny.tokenizer(), family, decoding, PrefixCache(model))
     next(filler.tries(shape, Ask(EFFORTS[Effort.QUICK], 100), control))
-    assert "Complete" not in control.explanation.sights[0].before
+    assert "Complete" not in tiny.tokenizer().decode(model.encoded[0])
 
 
 def test_the_adapter_reads_the_hole_but_not_its_context():

@@ -75,6 +75,14 @@ def test_the_least_indentation(prefix, suffix, floor):
     assert HoleShape(prefix, suffix).floor == floor
 
 
+@pytest.mark.parametrize(("old", "floor"), [("", 3), ("\n", 3), ("    pass\n", 4)])
+def test_a_function_s_code_is_deeper_than_its_header(old, floor):
+    header = "  def f():\n"
+    shape = HoleShape(f"class A:\n{header}", "\n  def g():\n", old, header=header)
+    assert shape.floor == floor
+    assert shape.end("    x\n\n  def") == "    x\n\n"
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_an_end_cuts_and_adds_nothing(seed):
     rng = random.Random(seed)
@@ -140,6 +148,30 @@ def test_a_task_that_is_done_is_not_repeated(text, fitted):
     shape = HoleShape("def f():\n", "", "    # TODO: add\n    pass\n", header="def f():\n")
     assert shape.fit(text) == fitted
     assert HoleShape("f:\n", "", "    x\n").fit("    x\n    y\n") == "    x\n    y\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "suffix", "gap"),
+    [
+        ("\n", "def g():\n", "\n"),
+        ("    \n", "    x = 1\n", "\n"),
+        ("\n", "\ndef g():\n", ""),
+        ("\n", "}\n", ""),
+        ("\n", "", ""),
+        ("    pass\n", "def g():\n", ""),
+        ("", "def g():\n", ""),
+        ("", "\ndef g():\n", "\n"),
+        ("    ", "\n    x = 1\n", "\n"),
+        ("    ", "\n\n    x = 1\n", ""),
+        ("    ", "\n", ""),
+        ("    pass", "\ndef g():\n", ""),
+    ],
+)
+def test_a_function_stays_apart_from_what_follows(old, suffix, gap):
+    def fit(**more):
+        return HoleShape("def f():\n", suffix, old, **more).fit("    y\n\n")
+
+    assert fit(header="def f():\n") == fit() + gap
 
 
 @pytest.mark.parametrize(
