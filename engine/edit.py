@@ -14,13 +14,13 @@ from engine.judging import UNWRITTEN, Judge
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
 from engine.stopping import HoleShape
 from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites
-from grammars.holes import unwritten_function
+from grammars.holes import unfinished_function
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span
 from grammars.validation import validate
 from grammars.verdict import Verdict
 
-_WHOLE = 2  # times as many tokens as another fill may have, for a function's whole code
+_WHOLE = 2  # times as many tokens as another fill may have, for the rest of a function
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +174,9 @@ class Editor:
         wanted = wanted or candidates_for(request)
         judge, old = Judge(request, made), span.of(request.text)
         text, place = judge.applied(Replacement(span, old))
-        header = None
+        begun = None
         if not (request.instruction or request.single_line or request.priority is Priority.TYPING):
-            header = unwritten_function(text, place, request.language)
+            begun = unfinished_function(text, place, request.language)
         # The model works on LF; the file's own line ends come back in _judge.
         shape = HoleShape(
             with_line_end(text[: place.start], "\n"),
@@ -184,7 +184,7 @@ class Editor:
             with_line_end(old, "\n"),
             request.single_line,
             request.language,
-            "" if header is None else with_line_end(header.of(text), "\n"),
+            "" if begun is None else with_line_end(begun.of(text), "\n"),
             request.path,
             request.context,
         )
@@ -218,7 +218,7 @@ class Editor:
                 raise ConfigError("this model fills holes, but rewrites nothing by instruction")
             language, instruction = request.language, request.instruction
             return self._rewriter.tries(shape, language, instruction, effort, request.seed, control)
-        most = _WHOLE * effort.max_fill if shape.header else effort.max_fill
+        most = _WHOLE * effort.max_fill if shape.begun else effort.max_fill
         max_tokens = request.max_tokens or most
         return self._filler.tries(shape, Ask(effort, max_tokens, request.seed, wanted), control)
 

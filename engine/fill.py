@@ -88,7 +88,7 @@ class Filler:
         """Yield drafts of the hole without end: the greedy ones, then samples (seed, seed + 1…).
 
         The first `wanted` are written side by side, all but one of them samples. With an adapter
-        the frozen base gives the next draft: the two seldom fail together. A function's whole code
+        the frozen base gives the next draft: the two seldom fail together. The rest of a function
         is asked for in a conversation first, where the model can hold one.
 
         Raises:
@@ -145,10 +145,10 @@ class Filler:
             yield from self._written([writing(by, number)], adapted, control)
 
     def _asks_for(self, shape: HoleShape, effort: EffortConfig) -> bool:
-        """Tell whether a hole is a function's whole code, and the model can be asked for that."""
+        """Tell whether a hole is the rest of a function, and the model can be asked for that."""
         if self._family.chat is None or self._decoding is Decoding.PARALLEL:
             return False
-        return 0 < len(self._tokenizer.encode(shape.header)) <= effort.max_prefix
+        return 0 < len(self._tokenizer.encode(shape.begun)) <= effort.max_prefix
 
     def _answered(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
         """Yield the greedy answer of the frozen base, which was trained to hold conversations."""
@@ -165,7 +165,7 @@ class Filler:
             quoted(tokenizer, shape.excerpts, shape.language, effort.max_context),
             before + shape.old + behind,
             shape.language,
-            shape.header,
+            shape.begun,
         )
         needed = len(prompt) + ask.max_tokens + 1
         self._model.config.check_room(needed)

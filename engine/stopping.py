@@ -35,7 +35,7 @@ class HoleShape:
     old: str = ""
     single_line: bool = False
     language: str = ""  # an LSP language id
-    header: str = ""  # the lines above of the function that the hole is all the code of
+    begun: str = ""  # the lines above of a function whose code the hole ends
     path: str = ""  # of the text; and what is known of other files
     excerpts: tuple[Excerpt, ...] = ()
     review: Review | None = field(default=None, compare=False)
@@ -64,8 +64,8 @@ class HoleShape:
         """The least indentation a later line of the fill can have without leaving its block."""
         if (old := self._old_indentation) is not None:
             return old
-        if self.header:
-            return len(indentation(self.header)) + 1
+        if self.begun:
+            return len(indentation(self.begun)) + 1
         last = self._current_line
         following = next((s for s in self._suffix_lines if s.strip()), "")
         inside = len(indentation(last)) if last.strip() else len(last)
@@ -170,11 +170,11 @@ class HoleShape:
         """The blank line that parts a function from what follows, if it is where its code goes."""
         was_blank = not self.old.strip() and (self.old or self.suffix.startswith("\n"))
         following = next(iter(self._suffix_lines), "").strip()
-        return "\n" if self.header and was_blank and following.strip("})];") else ""
+        return "\n" if self.begun and was_blank and following.strip("})];") else ""
 
     def _without_task(self, text: str) -> str:
         """Drop the lines that the fill of an unwritten function repeats of what it replaces."""
-        for old in self.old.splitlines() if self.header else ():
+        for old in self.old.splitlines() if self.begun else ():
             first, _, rest = text.partition("\n")
             if not rest or first.strip() != old.strip():
                 break

@@ -76,18 +76,21 @@ def is_unwritten(text: str, span: Span, language_id: str) -> bool:
     return all(_only_comments(gap, tree.language.line_comment) for gap in gaps)
 
 
-def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
-    """Return the lines of a function above a span that is all it has of code: unwritten or blank.
+def unfinished_function(text: str, span: Span, language_id: str) -> Span | None:
+    """Return the lines above a span of a function whose code it ends, being unwritten or blank.
 
-    They start with its header, and end with its docstring. None if there is no such function, or
-    the span begins on a line of it.
+    They start with the function's header. None if there is no such function, if the span begins on
+    a line of it, or if it is blank and the function may be complete without it.
     """
     tree = tree_of(text, language_id)
     if tree is None or not text[: span.start].endswith("\n"):
         return None
-    if not span.of(text).strip():
-        task = f"{_indentation_below(text[: span.start])}{tree.language.line_comment} TODO\n"
-        text = text[: span.start] + task + text[span.end :]
+    is_blank = not span.of(text).strip()
+    if is_blank:
+        task = (
+            f"{_indentation_below(text[: span.start])}{tree.language.line_comment} TODO: implement"
+        )
+        text = text[: span.start] + task + "\n" + text[span.end :]
         span = Span(span.start, span.start + len(task))
         tree = tree_of(text, language_id)
     if tree is None or not is_unwritten(text, span, language_id):
@@ -97,7 +100,12 @@ def unwritten_function(text: str, span: Span, language_id: str) -> Span | None:
     function = next((node for node in around if node.type in FUNCTIONS), None)
     if "comment" in around[0].type:
         function = _function_about(around[0], lines)
-    if function is None or not all(span.holds(s.span) for s in own_statements(function)):
+    if function is None:
+        return None
+    others = [s.span for s in own_statements(function) if not span.holds(s.span)]
+    if any(other.end > span.start for other in others):
+        return None
+    if is_blank and others and not owes_value(tree, function):
         return None
     start = lines.span(lines.line_at(function.span.start)).start
     return Span(start, span.start) if start < span.start else None

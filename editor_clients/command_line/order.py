@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from editor_clients.command_line.places import Place
 from engine.protocol import EditRequest, Effort, Priority
-from grammars.holes import is_unwritten, unwritten_function
+from grammars.holes import is_unwritten, unfinished_function
 
 _MESSAGE = "{message}"
 
@@ -45,7 +45,7 @@ class Order:
             single_line = self.instruction is None and not (
                 re.search(r"[\r\n]", place.span.of(text))
                 or is_unwritten(text, place.span, language)
-                or unwritten_function(text, place.span, language)
+                or unfinished_function(text, place.span, language)
             )
         instruction = self.instruction and self.instruction.replace(_MESSAGE, place.what)
         return EditRequest(

@@ -176,7 +176,7 @@ def test_what_is_taken_back_does_not_come_again_and_a_review_has_an_end():
 
 HEADER = 'def f(x):\n    """Double x."""\n'
 WHOLE = HoleShape(
-    f"import a\n\n\n{HEADER}", "\n\nb()\n", old="    pass\n", language="python", header=HEADER
+    f"import a\n\n\n{HEADER}", "\n\nb()\n", old="    pass\n", language="python", begun=HEADER
 )
 
 
@@ -198,11 +198,11 @@ def test_a_whole_function_is_asked_for_in_a_conversation_first():
     assert model.runs[0] == [ord("\n"), 32, 32, 32]
 
 
-@pytest.mark.parametrize("why", ["no chat", "a long header", "on a canvas"])
+@pytest.mark.parametrize("why", ["no chat", "a long function", "on a canvas"])
 def test_a_whole_function_is_filled_like_another_hole(why):
     family = replace(tiny.FAMILY, chat=None) if why == "no chat" else tiny.FAMILY
     decoding = Decoding.PARALLEL if why == "on a canvas" else Decoding.SEQUENTIAL
-    shape = replace(WHOLE, header="#" * 999) if why == "a long header" else WHOLE
+    shape = replace(WHOLE, begun="#" * 999) if why == "a long function" else WHOLE
     model = ScriptedModel(
         row("    2", end=True) if why == "on a canvas" else [(VOID, 0.95)], has_adapter=True
     )

@@ -91,18 +91,22 @@ def test_an_empty_value_is_doubted_once(single_line):
 
 
 @pytest.mark.parametrize(
-    ("text", "header"),
+    ("text", "begun"),
     [
         (PROMISE, "def f(x) -> int:\n"),
-        (PROMISE.replace("    ...", "    y = g(x)\r\n    ..."), ""),
+        (
+            PROMISE.replace("    ...", "    y = g(x)\r\n    ..."),
+            "def f(x) -> int:\n    y = g(x)\n",
+        ),
+        (PROMISE.replace("    ...\r\n", "    ...\r\n    return y\r\n"), ""),
     ],
 )
-def test_a_hole_that_is_a_whole_function_is_known_as_such(text, header):
+def test_a_hole_that_ends_a_function_is_known_as_such(text, begun):
     editor, seen = scripted(*["    return x\n"] * 9)
     start = text.index("    ...")
     asked = request(text, (Span(start, start + len("    ...\r\n")),), language="python")
     editor.edit(asked, Control())
-    assert seen.pop().header == header
+    assert seen.pop().begun == begun
     for options in (
         {"single_line": True},
         {"instruction": "Return x."},
@@ -110,7 +114,7 @@ def test_a_hole_that_is_a_whole_function_is_known_as_such(text, header):
     ):
         editor = Editor(SimpleNamespace(tries=editor._filler.tries), editor._filler)
         editor.edit(replace(asked, **options), Control())
-        assert seen.pop().header == ""
+        assert seen.pop().begun == ""
 
 
 SEAM = "def f(x):\n    y = 1\n        return y\n"

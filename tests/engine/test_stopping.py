@@ -78,7 +78,7 @@ def test_the_least_indentation(prefix, suffix, floor):
 @pytest.mark.parametrize(("old", "floor"), [("", 3), ("\n", 3), ("    pass\n", 4)])
 def test_a_function_s_code_is_deeper_than_its_header(old, floor):
     header = "  def f():\n"
-    shape = HoleShape(f"class A:\n{header}", "\n  def g():\n", old, header=header)
+    shape = HoleShape(f"class A:\n{header}", "\n  def g():\n", old, begun=header)
     assert shape.floor == floor
     assert shape.end("    x\n\n  def") == "    x\n\n"
 
@@ -145,7 +145,7 @@ def test_a_fill_fits_its_hole(shape, text, fitted):
     ],
 )
 def test_a_task_that_is_done_is_not_repeated(text, fitted):
-    shape = HoleShape("def f():\n", "", "    # TODO: add\n    pass\n", header="def f():\n")
+    shape = HoleShape("def f():\n", "", "    # TODO: add\n    pass\n", begun="def f():\n")
     assert shape.fit(text) == fitted
     assert HoleShape("f:\n", "", "    x\n").fit("    x\n    y\n") == "    x\n    y\n"
 
@@ -171,7 +171,7 @@ def test_a_function_stays_apart_from_what_follows(old, suffix, gap):
     def fit(**more):
         return HoleShape("def f():\n", suffix, old, **more).fit("    y\n\n")
 
-    assert fit(header="def f():\n") == fit() + gap
+    assert fit(begun="def f():\n") == fit() + gap
 
 
 @pytest.mark.parametrize(

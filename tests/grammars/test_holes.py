@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from grammars.holes import find_holes, is_unwritten, unwritten_function
+from grammars.holes import find_holes, is_unwritten, unfinished_function
 from grammars.languages import LANGUAGES
 from grammars.span import Span
 
@@ -283,8 +283,14 @@ def test_a_body_of_holes_alone_is_unwritten(body, unwritten):
             'class A:\n    @p\n    def f(self):\n        """Doc."""\n        # TODO\n\n    x = 1\n',
             '    def f(self):\n        """Doc."""\n',
         ),
-        ("python", "def f():\n    x = 1\n    # TODO: implement\n    return 0\n", None),
-        ("python", "def f(x):\n    y = 1\n    ...\n", None),
+        (
+            "python",
+            "def f():\n    x = 1\n    # TODO: implement\n    return 0\n",
+            "def f():\n    x = 1\n",
+        ),
+        ("python", "def f(x):\n    y = 1\n    ...\n", "def f(x):\n    y = 1\n"),
+        ("python", "def f(x):\n    ...\n    return x\n", None),
+        ("python", "def f(x):\n    for y in x:\n        ...\n", None),
         ("python", "def f(x): pass\n", None),
         ("go", 'package a\n\nfunc f() {\n\tpanic("TODO")\n}\n', "func f() {\n"),
         ("rust", "fn f() -> u8 {\n    todo!()\n}\n", "fn f() -> u8 {\n"),
@@ -296,9 +302,9 @@ def test_a_body_of_holes_alone_is_unwritten(body, unwritten):
         ),
     ],
 )
-def test_a_function_that_is_all_unwritten(language_id, source, expected):
+def test_a_function_of_which_the_end_is_unwritten(language_id, source, expected):
     (hole,) = find_holes(source, language_id)
-    lines = unwritten_function(source, hole.span, language_id)
+    lines = unfinished_function(source, hole.span, language_id)
     assert (lines and lines.of(source)) == expected
 
 
@@ -314,6 +320,8 @@ def test_a_function_that_is_all_unwritten(language_id, source, expected):
         ),
         ("python", "class A:\n    def f(self):\n", "\n    x = 1\n", "    def f(self):\n"),
         ("python", "def f(x):\n    y = 1\n", "\n", None),
+        ("python", "def f(x) -> int:\n    y = 1\n", "\n", "def f(x) -> int:\n    y = 1\n"),
+        ("python", "def f(x) -> int:\n    return 1\n", "\n", None),
         ("python", "def f(x):\n", "    return x\n", None),
         ("python", "x = 1\n", "y = 2\n", None),
         ("python", "class A:\n", "\n", None),
@@ -323,15 +331,15 @@ def test_a_function_that_is_all_unwritten(language_id, source, expected):
     ],
 )
 @pytest.mark.parametrize("blank", ["", "\n", "    \n"])
-def test_a_function_of_which_nothing_is_written(language_id, before, behind, expected, blank):
+def test_a_function_of_which_more_is_to_be_written(language_id, before, behind, expected, blank):
     span = Span(len(before), len(before) + len(blank))
-    lines = unwritten_function(before + blank + behind, span, language_id)
+    lines = unfinished_function(before + blank + behind, span, language_id)
     assert (lines and lines.of(before)) == expected
 
 
-def test_only_what_is_unwritten_makes_a_function_so():
+def test_a_function_that_is_written_is_finished():
     source = "def f(x):\n    return x\n"
     for language_id in ("python", "cobol"):
         assert (
-            unwritten_function(source, Span(len("def f(x):\n"), len(source)), language_id) is None
+            unfinished_function(source, Span(len("def f(x):\n"), len(source)), language_id) is None
         )
