@@ -107,6 +107,7 @@ def functions_of(cases: Iterable[Case]) -> list[Case]:
         body = body_of(whole, case.language, functions[-1]) if functions else None
         if body is None or case.task in found:
             continue
+        first = next(line for line in body.of(whole).splitlines() if line.strip())
         found[case.task] = Case(
             set="functions",
             id=case.task,
@@ -117,7 +118,7 @@ def functions_of(cases: Iterable[Case]) -> list[Case]:
             language=case.language,
             single_line=False,
             test=case.test,
-            old=f"{indentation(body.of(whole))}pass\n",
+            old=f"{indentation(first)}pass\n",
         )
     if not found:
         raise ConfigError("no case has a function that its test checks")

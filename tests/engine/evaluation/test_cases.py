@@ -49,7 +49,10 @@ def test_whole_functions_are_cases_of_their_own(tmp_path):
         ROW["test"] + "\ncheck(f)\n",
     )
     assert (case.text, case.span.of(case.text)) == (prompt + "    pass\n", "    pass\n")
-    without = read_cases(write(tmp_path / "b.jsonl", ROW | {"entry_point": "h"}))
+    later = ROW | {"prompt": prompt, "canonical_solution": "\n    return 1\n"}
+    (case,) = functions_of(read_cases(write(tmp_path / "b.jsonl", later)))
+    assert case.old == "    pass\n"
+    without = read_cases(write(tmp_path / "c.jsonl", ROW | {"entry_point": "h"}))
     with pytest.raises(ConfigError, match="function that its test checks"):
         functions_of(without)
 
