@@ -16,7 +16,7 @@ from grammars.lines import indentation
 
 # A repeat of the suffix counts once this many of its visible characters have come.
 _DISTINCT_CHARS = 10
-_MAX_REPEATED_LINES = 3
+_MAX_REPEATS, _MAX_LOOP = 3, 4  # of the same lines, and how many these are
 _MAX_CUT_LINES = 8
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
@@ -142,12 +142,13 @@ class HoleShape:
         return None
 
     def _loop(self, text: str) -> str | None:
-        lines = text.split("\n")
-        if len(lines) <= _MAX_REPEATED_LINES or not lines[-2].strip():
+        done = text.split("\n")[:-1]
+        if not done or not done[-1].strip():
             return None
-        repeated = lines[-2 - _MAX_REPEATED_LINES + 1 : -1]
-        if len(set(repeated)) == 1 and len(repeated) == _MAX_REPEATED_LINES:
-            return "\n".join([*lines[: -1 - _MAX_REPEATED_LINES + 1], ""])
+        for size in range(1, min(_MAX_LOOP, len(done) // _MAX_REPEATS) + 1):
+            first = len(done) - _MAX_REPEATS * size
+            if done[first + size :] == done[first:-size]:
+                return "\n".join([*done[: first + size], ""])
         return None
 
     def fit(self, text: str) -> str:
