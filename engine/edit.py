@@ -175,7 +175,11 @@ class Editor:
         judge, old = Judge(request, made), span.of(request.text)
         text, place = judge.applied(Replacement(span, old))
         begun = None
-        if not (request.instruction or request.single_line or request.priority is Priority.TYPING):
+        if (
+            request.instruction is None
+            and not request.single_line
+            and request.priority is not Priority.TYPING
+        ):
             begun = unfinished_function(text, place, request.language)
         # The model works on LF; the file's own line ends come back in _judge.
         shape = HoleShape(

@@ -153,10 +153,10 @@ class HoleShape:
 
     def fit(self, text: str) -> str:
         """Give a finished fill the line ends its hole needs at both sides."""
+        text = self._tidy(text) if self.begun else text
         if self.has_whole_lines:
-            body = self._without_task(text.lstrip("\n").rstrip())
-            lines = (line if line.strip() else "" for line in body.split("\n"))
-            return "\n".join(lines) + "\n" + self._gap if body else ""
+            body = text.lstrip("\n").rstrip()
+            return f"{body}\n{self._gap}" if body else ""
         if self.single_line:
             text = text.strip("\n")
         if self._current_line.strip() and self._current_line.endswith((" ", "\t")):
@@ -173,14 +173,15 @@ class HoleShape:
         following = next(iter(self._suffix_lines), "").strip()
         return "\n" if self.begun and was_blank and following.strip("})];") else ""
 
-    def _without_task(self, text: str) -> str:
-        """Drop the lines that the fill of an unwritten function repeats of what it replaces."""
-        for old in self.old.splitlines() if self.begun else ():
+    def _tidy(self, text: str) -> str:
+        """Drop the lines of a function's end that repeat what they replace, and lone blanks."""
+        text = text.lstrip("\n")
+        for old in self.old.splitlines():
             first, _, rest = text.partition("\n")
-            if not rest or first.strip() != old.strip():
+            if not rest.strip() or first.strip() != old.strip():
                 break
             text = rest
-        return text
+        return "\n".join(line if line.strip() else "" for line in text.split("\n"))
 
     def alternatives(self, text: str) -> Iterator[str]:
         """Yield what a refused fill may have meant: less of the suffix, another indentation, less.

@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from grammars.selection import FUNCTIONS
+from grammars.selection import FUNCTIONS, is_docstring
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
+_EMPTY = r"None|nil|null(?:ptr)?|NULL|undefined|[Ff]alse|[Tt]rue|\"\"|''|``|\[\]|\{\}|\(\)|vec!\[\]"
 # A value that nobody computed, returned so that the file compiles.
 EMPTY_RETURN = re.compile(
-    r"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|None|nil|null(?:ptr)?|NULL|undefined|[Ff]alse|[Tt]rue"
-    r"|\"\"|''|\[\]|\{\}|\(\))?[ \t]*;?[ \t]*(?=[\r\n}]|$)"
+    rf"\s*\breturn\b[ \t]*(?:-?[01](?:\.0*)?|{_EMPTY})?[ \t]*;?[ \t]*(?=[\r\n}}]|$)"
 )
 # A value that nothing was computed for: a literal, or a type made of nothing.
 _NOTHING = re.compile(
-    r"""(?:return\b\s*)?(?:
-    -?\d+(?:\.\d*)?[fFL]? | None | nil | null(?:ptr)? | NULL | undefined | [Ff]alse | [Tt]rue
-    | "" | '' | `` | \[\] | \{\} | \(\) | vec!\[\]
+    rf"""(?:return\b\s*)?(?:
+    -?\d+(?:\.\d*)?[fFL]? | {_EMPTY}
     | (?:new\s+)?(?:[A-Z]\w*|dict|list|set|tuple|frozenset|std::\w+|map\[|\[\]|make\()
-      [\w\s<>,.:*&\[\]]*(?:\(\)|\{\}|(?<=\w|\])\))
+      [\w\s<>,.:*&\[\]]*(?:\(\)|\{{\}}|(?<=\w|\])\))
     )?\s*;?""",
     re.VERBOSE,
 )
@@ -40,12 +39,6 @@ def own_statements(function: Node) -> list[Node]:
     if [s.type for s in found] == ["statement_list"]:  # Go
         found = statements(found[0])
     return [s for s in found if not is_docstring(s)]
-
-
-def is_docstring(statement: Node) -> bool:
-    """Tell whether a statement is a string and no more."""
-    inside = [child.type for child in statement.named_children]
-    return statement.type == "expression_statement" and inside == ["string"]
 
 
 def does_nothing(tree: SyntaxTree, function: Node, unwritten: Collection[Span]) -> bool:

@@ -15,10 +15,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from grammars.bodies import EMPTY_RETURN, does_nothing, is_docstring, own_statements, statements
+from grammars.bodies import EMPTY_RETURN, does_nothing, own_statements, statements
 from grammars.endings import owes_value
 from grammars.lines import LineIndex, indentation
-from grammars.selection import FUNCTIONS
+from grammars.selection import FUNCTIONS, is_docstring
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -60,7 +60,7 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     spans = {_statement(node).span for node in nodes}
     tasks = [c for c in found.get("comment", ()) if _is_task(tree, c, lines, spans)]
     spans |= {_with_placeholder(tree, task) for task in tasks}
-    spans = {s for s in spans if not any(c.start <= s.start and s.end <= c.end for c in closed)}
+    spans = {s for s in spans if not any(c.holds(s) for c in closed)}
     return tuple(_joined(lines, sorted(spans), tree.language.line_comment))
 
 

@@ -64,8 +64,7 @@ def files_of(imported: Import, language_id: str, path: Path, folders: Iterable[P
 
 
 def _inside(outer: Node, nodes: Iterable[Node]) -> list[Node]:
-    span = outer.span
-    found = (n for n in nodes if span.start <= n.span.start and n.span.end <= span.end)
+    found = (n for n in nodes if outer.span.holds(n.span))
     return sorted(found, key=lambda n: n.span)
 
 

@@ -174,17 +174,18 @@ def _indented(definition: Node, block: Node) -> Span:
     """Return a Python block from its colon or docstring on: comments before it are outside it."""
     start = max(c.span.end for c in definition.children if c.type == ":")
     statements = block.named_children
-    if statements and statements[0].type == "expression_statement":
-        (value, *more) = statements[0].named_children
-        if value.type == "string" and not more:
-            start = statements[0].span.end
+    if statements and is_docstring(statements[0]):
+        start = statements[0].span.end
     return Span(start, max(start, block.span.end)) if statements else Span(start, start)
 
 
 def _code(text: str, span: Span) -> Span:
     """Return a span without the blanks at its ends; one that is all blank stays."""
-    code = span.of(text)
-    if not code.strip():
-        return span
-    start = span.end - len(code.lstrip())
-    return Span(start, start + len(code.strip()))
+    code = span.visible(text)
+    return code if len(code) else span
+
+
+def is_docstring(statement: Node) -> bool:
+    """Tell whether a statement is a string and no more."""
+    inside = [child.type for child in statement.named_children]
+    return statement.type == "expression_statement" and inside == ["string"]

@@ -46,7 +46,7 @@ def defines(text: str, language_id: str, place: Span) -> bool:
     """
     tree = tree_of(text, language_id)
     return tree is not None and any(
-        place.start <= node.span.start and node.span.end <= place.end and bool(_name(node, text))
+        place.holds(node.span) and bool(_name(node, text))
         for node in tree.nodes()
         if node.type in _SYMBOLS or _binds_function(node)
     )

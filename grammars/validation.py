@@ -155,9 +155,7 @@ def _faults(text: str, known: Language) -> tuple[SyntaxFault, ...]:
 
 
 def _is_inside_error(faults: Sequence[SyntaxFault], span: Span) -> bool:
-    return any(
-        f.kind == "ERROR" and f.span.start <= span.start and span.end <= f.span.end for f in faults
-    )
+    return any(f.kind == "ERROR" and f.span.holds(span) for f in faults)
 
 
 def _neutral(text: str, span: Span, known: Language) -> Replacement:
@@ -209,7 +207,7 @@ def _holds(outer: Span, inner: Span) -> bool:
     """Tell whether `inner` lies in `outer`; an empty one at its edge does not."""
     if not len(inner):
         return outer.start < inner.start < outer.end
-    return outer.start <= inner.start and inner.end <= outer.end
+    return outer.holds(inner)
 
 
 def _is_near(lines: LineIndex, span: Span, places: Iterable[tuple[Span, Span]]) -> bool:

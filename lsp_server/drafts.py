@@ -212,7 +212,7 @@ def _holder(spans: Sequence[Span], part: Span) -> Span | None:
     """Return the place a replacement is for: it itself, if it is one, else one around it."""
     if part in spans:
         return part
-    return next((s for s in spans if s.start <= part.start and part.end <= s.end), None)
+    return next((s for s in spans if s.holds(part)), None)
 
 
 def _change(session: Session, proposal: _Proposal) -> Change:

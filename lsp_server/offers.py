@@ -145,11 +145,7 @@ def _shifted(offer: _Offer, moved: Sequence[Change]) -> list[Span]:
     doubts: list[Span] = []
     for old, new in zip(landed(offer.alternatives[0]), landed(moved[0]), strict=True):
         shift = new[1].start - old[1].start
-        doubts += [
-            Span(d.start + shift, d.end + shift)
-            for d in offer.doubts
-            if old[1].start <= d.start and d.end <= old[1].end
-        ]
+        doubts += [Span(d.start + shift, d.end + shift) for d in offer.doubts if old[1].holds(d)]
     return doubts
 
 

@@ -43,8 +43,7 @@ def holes_within(snapshot: Snapshot, pointer: Span) -> tuple[Hole, ...]:
     """Return the holes a selection holds, the first `MAX_HOLES` of them."""
 
     def is_within(hole: Hole) -> bool:
-        bare = _bare(snapshot.text, hole.span)
-        return pointer.start <= bare.start and bare.end <= pointer.end
+        return pointer.holds(_bare(snapshot.text, hole.span))
 
     return tuple(filter(is_within, holes_of(snapshot)))[:MAX_HOLES]
 

@@ -18,7 +18,6 @@ from engine.evaluation.edits import EditTask, read_tasks
 from engine.evaluation.holes import holes
 from engine.protocol import EditRequest
 from engine.tokenizer import Tokenizer
-from grammars.span import Span
 
 EDITS = Path(__file__).with_name("edits")
 SHARES = (0.05, 0.5)  # of a rewrite that a person changes
@@ -47,10 +46,9 @@ def cases_in(path: str) -> list[Case]:
 
 def fill_request(case: Case, deadline_s: float, max_tokens: int | None = None) -> EditRequest:
     """Return what asks Diffill to fill the hole of a case."""
-    at = len(case.prefix)
     return EditRequest(
-        text=case.prefix + case.suffix,
-        spans=(Span(at, at),),
+        text=case.text,
+        spans=(case.span,),
         language=case.language,
         single_line=case.single_line,
         max_tokens=max_tokens,

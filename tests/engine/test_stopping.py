@@ -151,6 +151,8 @@ def test_a_fill_fits_its_hole(shape, text, fitted):
 def test_a_task_that_is_done_is_not_repeated(text, fitted):
     shape = HoleShape("def f():\n", "", "    # TODO: add\n    pass\n", begun="def f():\n")
     assert shape.fit(text) == fitted
+    within = HoleShape("def f():\n", "\n", "    # TODO: add\n    pass", begun="def f():\n")
+    assert within.fit(text) == fitted.removesuffix("\n")
     assert HoleShape("f:\n", "", "    x\n").fit("    x\n    y\n") == "    x\n    y\n"
 
 
