@@ -57,7 +57,7 @@ class HoleShape:
     def lead(self) -> str:
         """The indentation that the fill begins with because the old text does; "" if unknown."""
         first = self.old.partition("\n")[0]
-        return "" if self._current_line or not first.strip() else indentation(first)
+        return "" if self._current_line else indentation(first)
 
     @cached_property
     def floor(self) -> int:

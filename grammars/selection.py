@@ -49,7 +49,7 @@ def select(text: str, language_id: str, span: Span) -> Span:
     """Return the span an edit should cover, given what the user selected.
 
     A cursor grows to its statement, on the header or last line of a definition to the body, on a
-    blank line not at all. A selection across lines, or of all a line holds, grows to whole lines,
+    blank line to its blanks. A selection across lines, or of all a line holds, grows to whole lines,
     indentation and last line end included. A selection within a line stays as it is.
     """
     lines = LineIndex(text)
@@ -57,7 +57,7 @@ def select(text: str, language_id: str, span: Span) -> Span:
         return _snapped(lines, span)
     point = _pointed(lines, span)
     if point is None:
-        return span
+        return lines.content(lines.line_at(span.start))
     tree = tree_of(text, language_id)
     statement = _statement(tree.around(point)) if tree else None
     if tree is None or statement is None:

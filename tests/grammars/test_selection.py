@@ -50,14 +50,14 @@ def test_a_cursor_in_python(mark, expected):
     assert _selected("python", FUNCTION.replace(mark.replace("‸", ""), mark, 1)) == expected
 
 
-def test_a_cursor_on_a_blank_line_stays():
+def test_a_cursor_on_a_blank_line_takes_its_blanks():
     for text in ("a = 1\n\nb = 2\n", "a = 1\n   \nb = 2\n", "a = 1\n\t", ""):
         lines = LineIndex(text)
         for line in range(len(lines)):
             content = lines.content(line)
             if not content.of(text).strip():
                 for at in range(content.start, content.end + 1):
-                    assert select(text, "python", Span(at, at)) == Span(at, at)
+                    assert select(text, "python", Span(at, at)) == content
 
 
 @pytest.mark.parametrize(
