@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.config import EFFORTS, EffortConfig, candidates_for
@@ -33,10 +33,19 @@ class _Judged:
     joins: bool
 
 
-def _rank(judged: _Judged) -> tuple[bool, bool, float]:
-    """Return what sorts the best first: what is offered, of that what joins, then the likeliest."""
-    ok = judged.verdict.ok
-    return not ok, ok and not judged.joins, -judged.draft.score
+def _rank(judged: _Judged) -> tuple[bool, bool, bool, float]:
+    """Return what sorts the best first: what is offered, joins and ends, then the likeliest."""
+    ok, draft = judged.verdict.ok, judged.draft
+    return not ok, ok and not judged.joins, ok and draft.is_cut_off, -draft.score
+
+
+def _is_enough(found: Collection[_Judged], wanted: int) -> bool:
+    """Tell whether there are as many as wanted; one that is cut off is worth one try more.
+
+    But not many: where one draft finds no end, most do not.
+    """
+    good = [judged for judged in found if judged.verdict.ok and judged.joins]
+    return len(good) >= wanted + any(judged.draft.is_cut_off for judged in good)
 
 
 class Editor:
@@ -201,7 +210,7 @@ class Editor:
                     text = judged.replacement.text
                     control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
-                if sum(j.verdict.ok and j.joins for j in found.values()) >= wanted:
+                if _is_enough(found.values(), wanted):
                     break
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
@@ -235,7 +244,7 @@ class Editor:
         for text in texts:
             text = with_line_end(text, line_end(request.text))
             replacement = Replacement(span, text)
-            verdict = judge.verdict(replacement)
+            verdict = judge.verdict(replacement, is_cut_off=draft.is_cut_off)
             joined = not verdict.ok or judge.joins(replacement)
             yield _Judged(replacement, verdict, draft, joined)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one

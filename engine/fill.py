@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from engine.cache import Cache
 from engine.canvas import Canvas
-from engine.causal import NoDraft, greedy, sampler
+from engine.causal import Draft as Guess
+from engine.causal import NoDraft
 from engine.chat import asked_to_complete
 from engine.config import CANVAS_BUCKETS, Decoding, EffortConfig
 from engine.context import Context, quoted, repository
@@ -32,9 +33,7 @@ from engine.special import ends_line
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Ask, Draft, draft_of
-from engine.writing import Pen, Writing
-
-_TEMPERATURE = 0.6
+from engine.writing import Opening, Pen, Writing
 
 
 class FimDenoiser:
@@ -94,55 +93,25 @@ class Filler:
         Raises:
             ConfigError: if context and hole are more than the model can hold.
         """
-        effort, max_tokens, wanted = ask.effort, ask.max_tokens, ask.wanted
-        if self._asks_for(shape, effort):
-            yield from self._answered(shape, ask, control)
-            wanted = max(1, wanted - 1)
-        context = self._context(shape, effort)
-        needed = len(context) + max(max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
-        self._model.config.check_room(needed)
-        before, after = self._sides(context)
-        control.see(self._tokenizer.decode(before), self._tokenizer.decode(after), len(context))
-        place = self._last_before(context) if self._model.draft_head else None
-        cache = self._contexts.encoded(context, needed, control, place)
-        in_front = None if place is None else cache.state_at(place)
+        numbers, wanted = itertools.count(ask.seed), ask.wanted
+        if self._asks_for(shape, ask.effort):
+            asked, how = self._conversation(shape, ask, control), "asked to complete the code"
+            yield from self._written(asked.several(how, wanted, numbers), False, control)
+            wanted = 1
+        hole = self._hole(shape, ask, control)
         adapted = self._model.has_adapter and self._decoding is not Decoding.BASE
-        pen = Pen(self._tokenizer, shape, self._sentinel, self._ends, max_tokens, control)
-
-        def is_last(token: int) -> bool:
-            if token in self._ends:
-                return True
-            return shape.single_line and "\n" in self._tokenizer.decode([token])
-
-        def writing(by: str, number: int | None = None, *, beside: bool = False) -> Writing:
-            """Begin the greedy draft, or the sample of a number; `beside` others that are open."""
-            cache.length = len(context)
-            own = self._model.copied(cache) if beside else cache
-            if number is not None:
-                # Not drafted: that would shift which random number meets which token.
-                pick = sampler(_TEMPERATURE, number)
-                return Writing(pen, f"drawn with seed {number}, {by}", own, NoDraft(), pick)
-            draft = NoDraft()
-            if self._decoding is Decoding.VERIFIED:
-                draft = ContextDraft(before, after, self._model.draft_head, in_front, is_last)
-            return Writing(pen, f"the likeliest tokens, {by}", own, draft, greedy)
-
-        by = "with the adapter" if adapted else "by the base alone"
-        numbers = itertools.count(ask.seed)
+        how = "with the adapter" if adapted else "by the base alone"
         if self._decoding is Decoding.PARALLEL:
-            limit = min(max_tokens + 1, CANVAS_BUCKETS[-1])
+            limit = min(ask.max_tokens + 1, CANVAS_BUCKETS[-1])
             start = CANVAS_BUCKETS[0] if shape.single_line else CANVAS_BUCKETS[1]
             control.begin_draft("the likeliest tokens, in parallel")
-            yield self._denoised(cache, shape, effort, min(start, limit), limit, control)
+            yield self._denoised(hole.cache, shape, ask.effort, min(start, limit), limit, control)
         else:
-            writings = [writing(by)]
-            for number in itertools.islice(numbers, wanted - 1):
-                writings.append(writing(by, number, beside=True))
-            yield from self._written(writings, adapted, control)
+            yield from self._written(hole.several(how, wanted, numbers), adapted, control)
         if adapted:
-            yield from self._written([writing("by the base alone")], False, control)
+            yield from self._written([hole.greedy("by the base alone")], False, control)
         for number in numbers:
-            yield from self._written([writing(by, number)], adapted, control)
+            yield from self._written([hole.drawn(how, number)], adapted, control)
 
     def _asks_for(self, shape: HoleShape, effort: EffortConfig) -> bool:
         """Tell whether a hole is the rest of a function, and the model can be asked for that."""
@@ -150,8 +119,34 @@ class Filler:
             return False
         return 0 < len(self._tokenizer.encode(shape.begun)) <= effort.max_prefix
 
-    def _answered(self, shape: HoleShape, ask: Ask, control: Control) -> Iterator[Draft]:
-        """Yield the greedy answer of the frozen base, which was trained to hold conversations."""
+    def _hole(self, shape: HoleShape, ask: Ask, control: Control) -> Opening:
+        """Encode what stands about a hole, in the form of one."""
+        tokenizer, head = self._tokenizer, self._model.draft_head
+        context = self._context(shape, ask.effort)
+        needed = len(context) + max(ask.max_tokens + 1, CANVAS_BUCKETS[-1]) + 1
+        self._model.config.check_room(needed)
+        before, after = self._sides(context)
+        control.see(tokenizer.decode(before), tokenizer.decode(after), len(context))
+        place = self._last_before(context) if head else None
+        cache = self._contexts.encoded(context, needed, control, place)
+        in_front = None if place is None else cache.state_at(place)
+
+        def is_last(token: int) -> bool:
+            if token in self._ends:
+                return True
+            return shape.single_line and "\n" in tokenizer.decode([token])
+
+        def guess() -> Guess:
+            return ContextDraft(before, after, head, in_front, is_last)
+
+        pen = Pen(tokenizer, shape, self._sentinel, self._ends, ask.max_tokens, control)
+        return self._opening(pen, cache, len(context), guess)
+
+    def _conversation(self, shape: HoleShape, ask: Ask, control: Control) -> Opening:
+        """Encode the request to complete a function, put to the frozen base.
+
+        It was trained to hold conversations; the answer is begun with the function's lines.
+        """
         assert self._family.chat
         tokenizer, effort = self._tokenizer, ask.effort
         sides = Context(shape.prefix, shape.suffix)
@@ -171,13 +166,18 @@ class Filler:
         self._model.config.check_room(needed)
         control.see(before, behind, len(prompt))
         cache = self._contexts.encoded(prompt[:-1], needed, control)
-        draft = NoDraft()
-        if self._decoding is Decoding.VERIFIED:
+
+        def guess() -> Guess:
             head = self._model.draft_head
-            draft = ContextDraft(prompt, [], head, is_last=self._ends.__contains__)
+            return ContextDraft(prompt, [], head, is_last=self._ends.__contains__)
+
         pen = Pen(tokenizer, shape, prompt[-1], self._ends, ask.max_tokens, control)
-        how = "the likeliest tokens, asked to complete the code"
-        yield from self._written([Writing(pen, how, cache, draft, greedy)], False, control)
+        return self._opening(pen, cache, len(prompt) - 1, guess)
+
+    def _opening(self, pen: Pen, cache: Cache, length: int, guess: Callable[[], Guess]) -> Opening:
+        if self._decoding is not Decoding.VERIFIED:
+            guess = NoDraft
+        return Opening(pen, cache, length, guess, self._model.copied)
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(
@@ -294,7 +294,8 @@ class Filler:
         ids = canvas.text_ids()[: limit - 1]  # the last place is the end's, found or not
         scores = step.sureness[: len(ids) + 1].clamp_min(1e-9).log().tolist()
         text = self._tokenizer.decode(ids)
-        return draft_of(shape, text, scores, control.draft, control.how)
+        number, how = control.draft, control.how
+        return draft_of(shape, text, scores, number, how, is_cut_off=not canvas.has_end)
 
     @cached_property
     def _ends_line(self) -> Tensor:

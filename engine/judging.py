@@ -22,6 +22,7 @@ UNWRITTEN = Verdict(ok=False, reasons=("the model puts a placeholder here",))
 NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or more is changed",))
 LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
+CUT_OFF = Verdict(ok=False, reasons=("the model's answer is too long and was cut off",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -37,9 +38,11 @@ class Judge:
         edits = [*self.made, replacement]
         return apply(self.request.text, edits), dict(landed(edits))[replacement.span]
 
-    def verdict(self, replacement: Replacement) -> Verdict:
-        """Judge a replacement of a span."""
+    def verdict(self, replacement: Replacement, *, is_cut_off: bool = False) -> Verdict:
+        """Judge a replacement of a span; one that is cut off must not take old text away."""
         request, is_fill = self.request, self.request.instruction is None
+        if is_cut_off and not is_fill and replacement.span.of(request.text).strip():
+            return CUT_OFF
         if not replacement.text.strip():
             return NOTHING
         if replacement.text == replacement.span.of(request.text):

@@ -78,9 +78,11 @@ class RemoteFiller:
                 control.steps += 1
                 text = text.replace("\r\n", "\n")
                 end = shape.end(text)
+                is_cut_off = end is None and tokens >= max_tokens
                 if end is None:
-                    end = whole_lines(text) if tokens >= max_tokens else text  # it was cut off
-                yield Draft(shape.fit(end), tokens, 0.0, control.draft, control.how)
+                    end = whole_lines(text) if is_cut_off else text
+                number, how = control.draft, control.how
+                yield Draft(shape.fit(end), tokens, 0.0, number, how, is_cut_off)
 
 
 class _Connection:

@@ -54,6 +54,7 @@ class _Answer:
     ids: list[int]
     scores: list[float]
     seconds: list[tuple[int, float]]
+    is_cut_off: bool = True
 
     def doubts(self) -> list[int]:
         """Return its positions, the one whose second choice was likeliest first."""
@@ -128,7 +129,7 @@ class Rewriter:
         def draft(made: _Answer) -> Finished:
             score = sum(made.scores) / max(1, len(made.scores))
             text, count = region.read(made.text), len(made.ids)
-            return Finished(text, count, score, control.draft, control.how)
+            return Finished(text, count, score, control.draft, control.how, made.is_cut_off)
 
         made = answer(first, lead, "the likeliest tokens")
         yield (told := draft(made))
@@ -177,8 +178,9 @@ class Rewriter:
             fence = _FENCE_END.search(text)
             if fence:
                 text = text[: fence.start()]
-            if fence or end is not None or len(head) + len(made.ids) >= room:
-                break
+            is_over = bool(fence) or end is not None
+            if is_over or len(head) + len(made.ids) >= room:
+                return replace(made, text=text, is_cut_off=not is_over)
             control.check()
         return replace(made, text=text)
 

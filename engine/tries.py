@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from engine.config import EffortConfig
 from engine.control import Control
 from engine.holes import Holes
-from engine.stopping import HoleShape
+from engine.stopping import HoleShape, whole_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,29 @@ class Draft:
     score: float
     number: int = 0  # among the request's, and how it was made, for a person
     how: str = ""
+    is_cut_off: bool = False  # it had all the tokens there may be, and no end
 
 
-def draft_of(shape: HoleShape, text: str, scores: Sequence[float], number: int, how: str) -> Draft:
+def draft_of(
+    shape: HoleShape,
+    text: str,
+    scores: Sequence[float],
+    number: int,
+    how: str,
+    *,
+    is_cut_off: bool = False,
+) -> Draft:
     """Make a draft of the text of a try, cut where the hole ends.
 
-    `scores` are the log-probabilities (one a token) it was decoded with.
+    `scores` are the log-probabilities (one a token) it was decoded with; one that `is_cut_off`
+    keeps its whole lines, unless the hole ends in them.
     """
     end = shape.end(text)
-    text = shape.fit(text if end is None else end)
+    is_cut_off = is_cut_off and end is None
+    if end is None:
+        end = whole_lines(text) if is_cut_off else text
     mean = sum(scores) / max(1, len(scores))
-    return Draft(text, len(scores), mean, number, how)
+    return Draft(shape.fit(end), len(scores), mean, number, how, is_cut_off)
 
 
 @dataclass(frozen=True, slots=True)

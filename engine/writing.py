@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.cache import Cache
-from engine.causal import CausalStep, Draft, Pick, Strand, passing_over
+from engine.causal import CausalStep, Draft, NoDraft, Pick, Strand, greedy, passing_over, sampler
 from engine.control import Control
 from engine.frames import show_written
-from engine.stopping import HoleShape, whole_lines
+from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Draft as Finished
 from engine.tries import draft_of
 
 MAX_REVIEWS = 4
+_TEMPERATURE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,16 @@ class Writing:
         if text is not None and review and self._reviews < MAX_REVIEWS:
             at = review(text)
         if at is None:
-            if text is None:
-                text = whole_lines(self._pen.tokenizer.decode(self._ids))
-            return draft_of(self._pen.shape, text, self._scores, self._number, self._how)
+            is_cut_off = text is None
+            text = self._pen.tokenizer.decode(self._ids) if text is None else text
+            return draft_of(
+                self._pen.shape,
+                text,
+                self._scores,
+                self._number,
+                self._how,
+                is_cut_off=is_cut_off,
+            )
         place = self._place_of(at)
         first, ends = self._ids[place], self._pen.ends
         self._refused.setdefault(place, set()).update(ends if first in ends else {first})
@@ -111,3 +121,32 @@ class Writing:
         while place + 1 < len(ids) and len(decode(ids[: place + 1])) <= at:
             place += 1
         return place
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where drafts of a hole begin: behind what a cache holds of a prompt."""
+
+    pen: Pen
+    cache: Cache
+    length: int  # tokens of the prompt
+    guess: Callable[[], Draft]  # what is likely to come, for a draft that can be checked
+    copied: Callable[[Cache], Cache]
+
+    def greedy(self, how: str) -> Writing:
+        """Begin the draft of the likeliest tokens."""
+        self.cache.length = self.length
+        return Writing(self.pen, f"the likeliest tokens, {how}", self.cache, self.guess(), greedy)
+
+    def drawn(self, how: str, number: int, *, beside: bool = False) -> Writing:
+        """Begin the sample of a number; `beside` others that are open."""
+        self.cache.length = self.length
+        cache = self.copied(self.cache) if beside else self.cache
+        # Not drafted: that would shift which random number meets which token.
+        pick = sampler(_TEMPERATURE, number)
+        return Writing(self.pen, f"drawn with seed {number}, {how}", cache, NoDraft(), pick)
+
+    def several(self, how: str, count: int, numbers: Iterator[int]) -> list[Writing]:
+        """Begin drafts to be written side by side: all but the first one samples."""
+        drawn = itertools.islice(numbers, count - 1)
+        return [self.greedy(how), *(self.drawn(how, number, beside=True) for number in drawn)]

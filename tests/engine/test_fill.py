@@ -134,7 +134,10 @@ def test_a_fill_ends_where_a_rule_says_so():
 def test_a_fill_that_is_cut_off_keeps_its_whole_lines():
     shape = HoleShape("a\n", "b\n", old="c\n")
     draft, _ = fill(ScriptedModel(*sequential("one\ntwo\nthree")), shape=shape, max_tokens=10)
-    assert (draft.text, draft.tokens) == ("one\ntwo\n", 10)
+    assert (draft.text, draft.tokens, draft.is_cut_off) == ("one\ntwo\n", 10, True)
+    shape = HoleShape("a\n", "bcd\n", old="c\n")
+    draft, _ = fill(ScriptedModel(*sequential("one\ntwo\nbcd\n")), shape=shape, max_tokens=12)
+    assert (draft.text, draft.is_cut_off) == ("one\ntwo\n", False)
     draft, _ = fill(ScriptedModel(*sequential("one")), max_tokens=2)
     assert draft.text == "on"
 
@@ -196,6 +199,21 @@ def test_a_whole_function_is_asked_for_in_a_conversation_first():
     assert f"Complete this code:\n```python\n{code}\n```" in shown
     assert shown.endswith(f"```python\n{HEADER}".removesuffix("\n"))
     assert model.runs[0] == [ord("\n"), 32, 32, 32]
+
+
+def test_several_drafts_of_a_whole_function_are_answers():
+    model = ScriptedModel([(VOID, 0.95)], has_adapter=True)
+    filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.SEQUENTIAL, PrefixCache(model))
+    tries = filler.tries(WHOLE, Ask(EFFORTS[Effort.QUICK], 9, 5, wanted=3), Control())
+    asked, filled = "asked to complete the code", "with the adapter"
+    assert [draft.how for draft in itertools.islice(tries, 6)] == [
+        f"the likeliest tokens, {asked}",
+        f"drawn with seed 5, {asked}",
+        f"drawn with seed 6, {asked}",
+        f"the likeliest tokens, {filled}",
+        "the likeliest tokens, by the base alone",
+        f"drawn with seed 7, {filled}",
+    ]
 
 
 @pytest.mark.parametrize("why", ["no chat", "a long function", "on a canvas"])

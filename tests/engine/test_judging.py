@@ -137,6 +137,32 @@ def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(optio
     assert (best.replacements[0].text, best.verdict.ok) == expected
 
 
+def test_a_fill_that_is_cut_off_gives_way_to_one_that_ends():
+    drafts = [Draft(f"x = {n}\n", 9, -n, is_cut_off=n < 3) for n in range(4)]
+    asked = request("a\n\nb\n", (Span(2, 2),), language="python", candidates=1)
+
+    def best(drafts):
+        rest = iter(drafts)
+        best = Editor(SimpleNamespace(tries=lambda *_: rest)).edit(asked, Control()).best
+        return best.replacements[0].text, best.verdict.ok, len([*rest])
+
+    assert best(drafts[2:]) == ("x = 3\n", True, 0)
+    assert best(drafts) == ("x = 0\n", True, 2), "one more is tried, no more"
+    assert best(drafts[:1]) == ("x = 0\n", True, 0), "it is better than nothing"
+
+
+@pytest.mark.parametrize(("old", "ok"), [("b = 1\n", False), ("\n", True)])
+def test_a_rewrite_that_is_cut_off_takes_nothing_away(old, ok):
+    draft = Draft("b = 2\n", 3, -1.0, is_cut_off=True)
+    model = SimpleNamespace(tries=lambda *_: iter([draft]))
+    text = f"a = 1\n{old}"
+    asked = request(text, (Span(6, len(text)),), language="python", instruction="Make it 2.")
+    verdict = Editor(model, model).edit(asked, Control()).best.verdict
+    assert verdict.ok is ok
+    if not ok:
+        assert verdict.reasons == ("the model's answer is too long and was cut off",)
+
+
 @pytest.mark.parametrize(("single_line", "ok"), [(False, False), (True, True)])
 def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(single_line, ok):
     draft = Draft("    y = 2\n", 3, -1.0)

@@ -107,6 +107,17 @@ def test_a_fill_that_repeats_the_suffix_is_cut():
         assert edit(running, request).best.replacements[0].text == "2 * x"
 
 
+def test_a_fill_that_is_cut_off_is_answered_by_another_sample():
+    request = replace(REQUEST, max_tokens=3)
+    with server(text("2 * x\n    # and"), text("x + x\n\n\nx = 1\n")) as running:
+        result = edit(running, request)
+    assert result.best.replacements[0].text == "x + x"
+    with server(*[text("2 * x\n    y = 1\n    # and")] * 3) as running:
+        result = edit(running, request)
+    assert result.best.replacements[0].text == "2 * x\n    y = 1"
+    assert result.stats.forward_calls == 3
+
+
 def test_no_more_of_the_file_is_sent_than_a_model_would_see():
     lines = [f"name_{number} = {number}\n" for number in range(5000)]
     above, below = "".join(lines), "".join(reversed(lines))

@@ -200,6 +200,7 @@ def test_an_answer_without_an_end_is_as_long_in_any_cache(is_followed):
         return next(rewriter.tries(shape, "python", "Do it.", bounded, 0, Control()))
 
     cold = first(7)
+    assert cold.is_cut_off
     assert cold.tokens == 2 * len(old.strip("\n") + "\n```") + 7
     first(1000)
     assert first(7) == cold
