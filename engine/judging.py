@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.protocol import EditRequest, Priority
 from engine.stopping import HoleShape, Review
 from grammars.bodies import computes_nothing
-from grammars.endings import breaks_off, joins, unkept_promise
+from grammars.endings import breaks_off, comments_out, joins, unkept_promise
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
@@ -23,6 +23,7 @@ NOT_MENDED = Verdict(ok=False, reasons=("the syntax error is still there, or mor
 LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit",))
 UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
 CUT_OFF = Verdict(ok=False, reasons=("the model's answer is too long and was cut off",))
+COMMENTED_OUT = Verdict(ok=False, reasons=("it makes a comment of the code behind it",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -54,6 +55,8 @@ class Judge:
         verdict = validate(request.text, [*self.made, replacement], request.language)
         if not verdict.ok:
             return verdict
+        if is_fill and comments_out(*self.applied(replacement), request.language):
+            return COMMENTED_OUT
         if request.mends and not self._mends(replacement):
             return NOT_MENDED
         if not self._is_whole:

@@ -288,11 +288,9 @@ def with_indentation(text: str, base: str) -> str:
 
 
 def keep_unchanged(old: str, new: str) -> str:
-    """Return `new` with the old bytes of each line that differs in trailing blanks only."""
-    before, after = old.split("\n"), new.split("\n")
-    matcher = difflib.SequenceMatcher(
-        None, [b.rstrip() for b in before], [a.rstrip() for a in after], autojunk=False
-    )
+    """Return `new` without trailing blanks, and where no more differs with the bytes of the old."""
+    before, after = old.split("\n"), [line.rstrip() for line in new.split("\n")]
+    matcher = difflib.SequenceMatcher(None, [b.rstrip() for b in before], after, autojunk=False)
     for block in matcher.get_matching_blocks():
         after[block.b : block.b + block.size] = before[block.a : block.a + block.size]
     return "\n".join(after)

@@ -18,6 +18,7 @@ from grammars.lines import indentation
 _DISTINCT_CHARS = 10
 _MAX_REPEATS, _MAX_LOOP = 3, 4  # of the same lines, and how many these are
 _MAX_CUT_LINES = 8
+_OPENERS, _CLOSERS = frozenset("([{"), frozenset(")]}")
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 
@@ -87,6 +88,13 @@ class HoleShape:
         """The suffix's lines; the first only if the hole does not end inside it."""
         lines = self.suffix.split("\n")
         return lines if self.has_whole_lines else lines[1:]
+
+    @cached_property
+    def _rest_of_line(self) -> str:
+        """What stands behind the hole on its last line, blanks in front of it aside."""
+        if self.old.endswith("\n"):
+            return ""
+        return self.suffix.partition("\n")[0].lstrip()
 
     @cached_property
     def _opening(self) -> str:
@@ -161,6 +169,8 @@ class HoleShape:
             text = text.strip("\n")
         if self._current_line.strip() and self._current_line.endswith((" ", "\t")):
             text = text.lstrip(" \t")  # the blank behind the code before it is there already
+        if self._rest_of_line.startswith(";"):
+            text = text.rstrip().removesuffix(";")  # so is this
         if not self.suffix or self.suffix.startswith("\n"):
             text = text.rstrip()
             text += self._gap if text else ""
@@ -188,8 +198,9 @@ class HoleShape:
 
         Each is a guess for the syntax gate to judge, the likelier ones first.
         """
-        if (cut := self._overlap(text)) != text:
-            yield cut
+        for cut in dict.fromkeys((self._overlap(text), self._closed(text))):
+            if cut != text:
+                yield cut
         if self.has_whole_lines or not self._current_line:
             yield from self._indented(text)
         lines = text.splitlines(keepends=True)
@@ -214,6 +225,15 @@ class HoleShape:
                     else line
                     for line in lines
                 )
+
+    def _closed(self, text: str) -> str:
+        """Return the fill up to the bracket that stands behind it already, if it closes that."""
+        closing, depth = self._rest_of_line[:1], 0
+        for i, char in enumerate(text if closing in _CLOSERS else ""):
+            depth += (char in _OPENERS) - (char in _CLOSERS)
+            if depth < 0:
+                return text[:i] if char == closing else text
+        return text
 
     def _overlap(self, text: str) -> str:
         """Return the fill without the start of the suffix that it ends with, if it does."""

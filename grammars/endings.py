@@ -33,6 +33,11 @@ _LEAVING = words("""
     return_statement return_expression raise_statement throw_statement yield yield_statement
     yield_expression co_return_statement co_yield_statement goto_statement loop_expression
 """)
+# Statements behind which nothing in their block is reached, but for what follows the colon there.
+_LEAVING_ITS_BLOCK = words("""
+    return_statement raise_statement throw_statement break_statement continue_statement
+""")
+_MAY_FOLLOW = re.compile("comment|case|default|label|definition|declaration|preproc|clause")
 _REST = " \t\r\n});,"  # what may follow the last statement of a function
 # Calls after which nothing follows, as names or macros.
 _LAST_CALL = re.compile(
@@ -63,13 +68,16 @@ def breaks_off(text: str, place: Span, language_id: str) -> bool:
 def joins(text: str, place: Span, language_id: str) -> bool:
     """Tell whether a place goes together with the lines about it, the next above and two below.
 
-    Whoever asks for a whole fill there does not want a fault there that was there before, either.
+    Whoever asks for a whole fill there does not want a fault there that was there before, either,
+    nor code below that nothing leads to.
     """
     tree = tree_of(text, language_id)
     if tree is None:
         return True
     lines = LineIndex(text)
     visible = place.visible(text)
+    if _cuts_off(tree, visible):
+        return False
     first, last = lines.line_at(visible.start), lines.line_at(visible.end)
     first = next((n for n in range(first - 1, -1, -1) if _has_text(lines, n)), first)
     below = (n for n in range(last + 1, len(lines)) if _has_text(lines, n))
@@ -77,6 +85,32 @@ def joins(text: str, place: Span, language_id: str) -> bool:
     if language_id == "python" and (fault := compile_fault(text)):
         return not first <= fault.line <= last
     return not any(first <= lines.line_at(fault.span.start) <= last for fault in tree.faults())
+
+
+def comments_out(text: str, place: Span, language_id: str) -> bool:
+    """Tell whether what follows a place on its last line has become part of a comment in it."""
+    tree = tree_of(text, language_id)
+    rest = text[place.end :].partition("\n")[0]
+    if tree is None or not rest.strip():
+        return False
+    at = place.end + len(rest) - len(rest.lstrip())
+    return any(
+        "comment" in node.type and place.start <= node.span.start < place.end
+        for node in tree.around(Span(at, at + 1))
+    )
+
+
+def _cuts_off(tree: SyntaxTree, place: Span) -> bool:
+    """Tell whether a place ends with a statement that leaves, and others follow in its block."""
+    last = Span(max(place.start, place.end - 1), place.end)
+    around = (n for n in tree.around(last) if n.span.end == place.end)
+    leaving = next((n for n in around if n.type in _LEAVING_ITS_BLOCK), None)
+    if leaving is None or leaving.parent is None or leaving.span.start < place.start:
+        return False
+    return any(
+        node.span.start >= place.end and not _MAY_FOLLOW.search(node.type)
+        for node in leaving.parent.named_children
+    )
 
 
 def _has_text(lines: LineIndex, line: int) -> bool:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from grammars.bodies import EMPTY_RETURN, does_nothing, own_statements, statements
 from grammars.endings import owes_value
 from grammars.lines import LineIndex, indentation
-from grammars.selection import FUNCTIONS, is_docstring
+from grammars.selection import FUNCTIONS, WRAPPERS, is_docstring
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -65,15 +65,27 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
 
 
 def is_unwritten(text: str, span: Span, language_id: str) -> bool:
-    """Tell whether all that a span holds is holes, comments aside."""
+    """Tell whether all that a span holds is holes and functions of nothing else, comments aside."""
     tree = tree_of(text, language_id)
-    inside = [h.span for h in find_holes(text, language_id) if h.span.overlaps(span)]
-    if tree is None or not inside:
+    found = [h.span for h in find_holes(text, language_id) if h.span.overlaps(span)]
+    if tree is None or not found:
         return False
+    inside = sorted({_with_function(tree, hole, span) for hole in found})
     starts = [span.start, *(hole.end for hole in inside)]
     ends = [*(hole.start for hole in inside), span.end]
     gaps = (text[start:end] for start, end in zip(starts, ends, strict=True))
     return all(_only_comments(gap, tree.language.line_comment) for gap in gaps)
+
+
+def _with_function(tree: SyntaxTree, hole: Span, span: Span) -> Span:
+    """Return a hole with the function that does nothing else, if all of that is in a span."""
+    around = list(tree.around(hole.visible(tree.text)))
+    function = next((node for node in around if node.type in FUNCTIONS), None)
+    if function is None or not all(hole.holds(s.span) for s in own_statements(function)):
+        return hole
+    while function.parent and function.parent.type in WRAPPERS:
+        function = function.parent
+    return function.span if span.holds(function.span) else hole
 
 
 def unfinished_function(text: str, span: Span, language_id: str) -> Span | None:

@@ -27,7 +27,7 @@ DEFINITIONS = FUNCTIONS | words("""
     impl_item mod_item internal_module namespace_definition linkage_specification
 """)
 # Statements whose last part may be what they are about: `export`, `const f = () => {}`.
-_WRAPPERS = words("""
+WRAPPERS = words("""
     decorated_definition export_statement expression_statement lexical_declaration
     variable_declaration variable_declarator field_definition public_field_definition
     assignment_expression template_declaration declaration init_declarator let_declaration
@@ -49,8 +49,8 @@ def select(text: str, language_id: str, span: Span) -> Span:
     """Return the span an edit should cover, given what the user selected.
 
     A cursor grows to its statement, on the header or last line of a definition to the body, on a
-    blank line to its blanks. A selection across lines, or of all a line holds, grows to whole lines,
-    indentation and last line end included. A selection within a line stays as it is.
+    blank line to its blanks. A selection across lines, or of all a line holds, grows to whole
+    lines, indentation and last line end included. A selection within a line stays as it is.
     """
     lines = LineIndex(text)
     if len(span):
@@ -62,7 +62,7 @@ def select(text: str, language_id: str, span: Span) -> Span:
     statement = _statement(tree.around(point)) if tree else None
     if tree is None or statement is None:
         return lines.span(lines.line_at(point.start))
-    definition = _definition(statement)
+    definition = definition_of(statement)
     body = definition and _inside(tree, lines, definition)
     return body or _whole_lines(lines, statement.span)
 
@@ -132,10 +132,10 @@ def _statement(around: list[Node]) -> Node | None:
     return None
 
 
-def _definition(statement: Node) -> Node | None:
+def definition_of(statement: Node) -> Node | None:
     """Return the definition a statement is about, if it is about one."""
     node = statement
-    while node.type in _WRAPPERS and (children := node.named_children):
+    while node.type in WRAPPERS and (children := node.named_children):
         node = children[-1]
     return node if node.type in DEFINITIONS else None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from grammars.languages import language
 from grammars.lines import LineIndex
-from grammars.selection import DEFINITIONS, FUNCTIONS
+from grammars.selection import DEFINITIONS, FUNCTIONS, WRAPPERS, definition_of
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -80,6 +80,28 @@ def repeated_inside_itself(text: str, language_id: str, places: Sequence[Span]) 
         for _, definition, above in _definitions(text, language_id, places)
         if definition in above
     ]
+
+
+def repeated_beside_itself(text: str, language_id: str, place: Span) -> list[Definition]:
+    """Return the definitions at a place that have a neighbour elsewhere with the same header."""
+    repeated: list[Definition] = []
+    for node, definition, _ in _definitions(text, language_id, [place]):
+        own = node
+        while own.parent and own.parent.type in WRAPPERS:
+            own = own.parent
+        if not place.holds(own.span) or own.parent is None:
+            continue
+        others = (other for other in own.parent.named_children if not place.holds(other.span))
+        if any(_header(other, text) == _header(own, text) for other in others):
+            repeated.append(definition)
+    return repeated
+
+
+def _header(statement: Node, text: str) -> list[str] | None:
+    """Return the words in front of the body of the definition that a statement is about."""
+    definition = definition_of(statement)
+    body = definition and definition.field("body")
+    return text[statement.span.start : body.span.start].split() if body else None
 
 
 def _definitions(

@@ -14,9 +14,14 @@ from functools import lru_cache
 
 from grammars.languages import Language, language
 from grammars.lines import LineIndex
-from grammars.python_source import new_fault
+from grammars.python_source import CompileFault, new_fault
 from grammars.span import Replacement, Span, apply, landed, minimal
-from grammars.symbols import definitions_around, definitions_in, repeated_inside_itself
+from grammars.symbols import (
+    definitions_around,
+    definitions_in,
+    repeated_beside_itself,
+    repeated_inside_itself,
+)
 from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
 from grammars.verdict import Verdict
 
@@ -46,7 +51,7 @@ def validate(text: str, replacements: Iterable[Replacement], language_id: str) -
         reasons = _syntax_reasons(edit, known)
     except ParseTimeout as error:
         return Verdict(False, (str(error),), checked=False)
-    if not reasons and known.id == "python" and (fault := new_fault(text, edit.new, edit.places)):
+    if not reasons and (fault := _python_fault(edit, known)):
         reasons = (f"Python: {fault.message} (line {fault.line + 1})",)
     reasons = reasons or _repeated(edit, known)
     return Verdict(not reasons, reasons)
@@ -65,7 +70,7 @@ def new_errors(text: str, replacements: Iterable[Replacement], language_id: str)
         spans = [fault.span for fault in _compared(edit, known).new]
     except ParseTimeout:
         return []
-    if known.id == "python" and (fault := new_fault(text, edit.new, edit.places)):
+    if fault := _python_fault(edit, known):
         lines = LineIndex(edit.new)
         line = lines.content(min(fault.line, len(lines) - 1))
         if not any(line.start <= span.start <= line.end for span in spans):
@@ -127,11 +132,25 @@ def _compared(edit: _Edit, known: Language) -> _Comparison:
     return _Comparison(new, len(after), allowed)
 
 
+def _python_fault(edit: _Edit, known: Language) -> CompileFault | None:
+    """Return what Python's compiler refuses because of an edit.
+
+    It tells its first fault alone: what stood in the edit's place may have hidden one further on.
+    """
+    fault = None if known.id != "python" else new_fault(edit.text, edit.new, edit.places)
+    if fault is None:
+        return None
+    neutral = [_neutral(edit.text, r.span, known) for r in edit.replacements]
+    pairs = zip(landed(neutral), landed(edit.replacements), strict=True)
+    places = [(old, new) for (_, old), (_, new) in pairs]
+    return new_fault(apply(edit.text, neutral), edit.new, places)
+
+
 def _repeated(edit: _Edit, known: Language) -> tuple[str, ...]:
     """Tell which definition the edit repeats: a method answered with its whole class.
 
     It may stand inside itself, or cut itself in two: a statement answered with its whole function,
-    from the first column on.
+    from the first column on. Or it stands beside itself: its neighbour once more.
     """
     new = [new for _, new in edit.places]
     if after := repeated_inside_itself(edit.new, known.id, new):
@@ -145,6 +164,9 @@ def _repeated(edit: _Edit, known: Language) -> tuple[str, ...]:
         made = Counter(definitions_in(edit.new, known.id, [new_place]))
         made -= Counter(definitions_in(edit.text, known.id, [old]))
         repeated |= dict.fromkeys(name for kind, name in made if (kind, name) in around)
+        beside = Counter(repeated_beside_itself(edit.new, known.id, new_place))
+        beside -= Counter(repeated_beside_itself(edit.text, known.id, old))
+        repeated |= dict.fromkeys(name for _, name in beside)
     return tuple(f"`{name}` is defined again" for name in repeated)[:MAX_REASONS]
 
 

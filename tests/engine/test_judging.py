@@ -175,6 +175,18 @@ def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(single_line, ok):
         assert verdict.reasons == ("it does not go together with the lines around it",)
 
 
+def test_code_is_not_made_a_comment():
+    text = "print(total(xs))\n"
+    at = text.index("))\n")
+    editor, _ = scripted(") + 1)  # 6", ") + 1)  # 7", ") + 1")
+    asked = request(text, (Span(at, at),), language="python", explain=True)
+    result = editor.edit(asked, Control())
+    assert not result.best.verdict.ok
+    assert result.explanation.attempts[0].verdict.reasons == (
+        "it makes a comment of the code behind it",
+    )
+
+
 def test_a_function_is_not_left_without_its_result():
     editor, _ = scripted("    x += 1\n")
     start = PROMISE.index("    ...")

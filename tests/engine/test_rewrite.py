@@ -85,7 +85,7 @@ def test_lines_that_stay_are_byte_identical(seed):
         for number, line in enumerate(lines):
             match rng.randrange(5):
                 case 0:
-                    expected.append(f"new {number} ")
+                    expected.append(f"new {number}")
                     shown.append(f"new {number} ")
                 case 1:
                     pass

@@ -132,6 +132,8 @@ def test_an_end_cuts_and_adds_nothing(seed):
         (HoleShape("def f(): ", "\n"), "    return 1\n", "return 1"),
         (HoleShape("    ", "\n"), "    x", "    x"),
         (HoleShape("a(", ")", single_line=True), "b \n", "b "),
+        (HoleShape("x = 1", " ;\n"), " + 1;", " + 1"),
+        (HoleShape("x = 1", "\n"), " + 1;", " + 1;"),
     ],
 )
 def test_a_fill_fits_its_hole(shape, text, fitted):
@@ -184,6 +186,8 @@ def test_a_function_stays_apart_from_what_follows(old, suffix, gap):
     ("shape", "text", "others"),
     [
         (HoleShape("f(", ")\n"), "1)", ["1"]),
+        (HoleShape("f(g(", "))\n"), "(1))) # 2", ["(1)"]),
+        (HoleShape("f([", "], 1)\n"), "1) + [2", []),
         (
             HoleShape("def f():\n", "", old="    pass\n"),
             "return 1\n",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammars.endings import breaks_off, joins, unkept_promise
+from grammars.endings import breaks_off, comments_out, joins, unkept_promise
 from grammars.span import Span
 
 
@@ -92,9 +92,35 @@ def test_where_the_syntax_asks_for_more(language, source, breaks):
         ("python", "def f():\n⟦    return 1\n⟧\n\nx = 1\ny = 2\nz = (\n", True),
         ("javascript", "function f() {\n⟦  g(1);\n⟧  h(2;\n}\n", False),
         ("javascript", "function f() {\n⟦  g(1);\n⟧  h(2);\n}\n", True),
+        ("python", "def f():\n⟦    return 1\n⟧    return 2\n", False),  # never reached
+        ("python", "def f():\n⟦    if x:\n        return 1\n⟧    return 2\n", True),
+        ("python", "def f():\n⟦    return 1\n⟧    # why\n\nx = 1\n", True),
+        ("python", "while x:\n⟦    break⟧\n    y()\n", False),
+        ("javascript", "function f() {\n⟦  return 1;\n⟧  g();\n}\n", False),
+        ("javascript", "function f() {\n⟦  return g();\n⟧  function g() {}\n}\n", True),
+        ("c", "void f() {\n  switch (x) {\n  case 1:\n⟦    return;\n⟧  case 2: g();\n}}", True),
+        ("java", "class A { int f() {\n⟦    throw e;\n⟧    return 1;\n}}", False),
         ("unknown", "a ⟦(⟧ b", True),
     ],
 )
 def test_a_fill_goes_with_the_lines_about_it_or_not(language, source, expected):
     text, place = marked(source)
     assert joins(text, place, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "expected"),
+    [
+        ("python", "print(x⟦)  # 6⟧)\n", True),
+        ("python", "y = f(x) ⟦# it⟧ + 1\n", True),
+        ("python", "y = f(x) ⟦# it⟧\nz = 1\n", False),
+        ("python", "y = ⟦1⟧  # one\n", False),
+        ("python", "# y ⟦is⟧ one\n", False),  # a comment as it is
+        ("javascript", "f(⟦x /* the first */⟧, y);\n", False),
+        ("javascript", "f(⟦x); // 6⟧);\n", True),
+        ("unknown", "f(⟦x // 6⟧)\n", False),
+    ],
+)
+def test_a_fill_makes_a_comment_of_code_or_not(language, source, expected):
+    text, place = marked(source)
+    assert comments_out(text, place, language) is expected

@@ -205,13 +205,15 @@ def test_holes_of_javascript_and_its_kin(language_id):
     source = (
         'const f = () => { throw new Error("not implemented"); };\n'
         "class A {\n  m() {\n    // TODO: implement\n"
-        "    throw new Error(`Not implemented: m`);\n  }\n}\n"
+        "    throw new Error(`Not implemented: m`);\n  }\n"
+        '  n() {\n    throw new Error("Method not implemented.");\n  }\n}\n'
         'function g() {\n  throw new Error("bad input");\n}\n'
         "const h = () => {\n  // TODO\n};\n"
     )
     assert _found(language_id, source) == [
         'throw new Error("not implemented");',
         "    // TODO: implement\n    throw new Error(`Not implemented: m`);\n",
+        '    throw new Error("Method not implemented.");\n',
         "  // TODO\n",
     ]
 
@@ -271,6 +273,29 @@ def test_a_body_of_holes_alone_is_unwritten(body, unwritten):
     span = Span(len("def f():\n"), len(f"def f():\n{body}"))
     assert is_unwritten(text, span, "python") == unwritten
     assert not is_unwritten(text, span, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("language_id", "text", "unwritten"),
+    [
+        ("python", 'def f():\n    """Do it."""\n    pass\n', True),
+        ("python", "@once\ndef f():\n    ...\n\n\ndef g():\n    pass\n", True),
+        ("python", "def f():\n    ...\n\n\ndef g():\n    return 1\n", False),
+        ("python", "class A:\n    def f(self):\n        pass\n", False),
+        ("python", "def f():\n    x = 1\n    ...\n", False),
+        (
+            "typescript",
+            'export function f() {\n  throw new Error("Method not implemented.");\n}\n',
+            True,
+        ),
+        ("go", "func f() int {\n\t// TODO\n}\n", True),
+        ("go", "func f() int {\n\t// TODO\n\tg()\n}\n", False),
+    ],
+)
+def test_functions_of_holes_alone_are_unwritten(language_id, text, unwritten):
+    head = "package p\n\n" if language_id == "go" else "\n"
+    span = Span(len(head), len(head + text))
+    assert is_unwritten(head + text + "\n", span, language_id) == unwritten
 
 
 @pytest.mark.parametrize(

@@ -312,3 +312,38 @@ def test_a_statement_answered_with_its_whole_function_is_refused():
 def test_constructors_and_other_names_are_not_repeats(language, text, new):
     old = "X" if "X" in text else "int x;"
     assert validate(text, [_replace(text, old, new)], language).ok
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "new", "ok"),
+    [
+        ("python", "X\n\n\ndef f(a):\n    return 1\n", "def f(a):\n    return 2", False),
+        ("python", "X\n\n\ndef f(a):\n    return 1\n", "def f(a, b):\n    return 2", True),
+        ("python", "if x:\n    X\nelse:\n    def f(): g()\n", "def f(): h()", True),
+        ("typescript", "X\nexport function f() {\n}\n", "export function f() { g(); }", False),
+        (
+            "python",
+            "@g.x(int)\nX\n\n\n@g.x(str)\ndef _(a):\n    pass\n",
+            "def _(a):\n    h()",
+            True,
+        ),
+        ("java", "class A { X\n void f(int a) {} }", "void f(long a) {}", True),
+        ("java", "class A { X\n void f(int a) {} }", "void f(int  a) { g(); }", False),
+    ],
+)
+def test_a_neighbour_is_not_defined_once_more(language, text, new, ok):
+    verdict = validate(text, [_replace(text, "X", new)], language)
+    assert verdict.ok is ok
+    if not ok:
+        assert verdict.reasons == ("`f` is defined again",)
+        repeated = text.replace("X", new)  # as it was: not the edit's doing
+        assert validate(repeated, [_replace(repeated, "g()" if "g" in new else "2", "3")], language)
+
+
+def test_a_fault_that_another_one_hid_is_no_new_one():
+    text = (
+        "class S:\n    def a(self):\n        return (\n\n    def b(self):\n        return len(v\n"
+    )
+    assert validate(text, [_replace(text, "return (", "return 1")], "python").ok
+    assert not validate(text, [_replace(text, "return (", "return [")], "python").ok
+    assert not validate(text, [_replace(text, "return (", "return 1 2")], "python").ok
