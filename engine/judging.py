@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.protocol import EditRequest, Priority
 from engine.stopping import HoleShape, Review
 from grammars.bodies import computes_nothing
-from grammars.endings import breaks_off, comments_out, joins, unkept_promise
+from grammars.endings import breaks_off, comments_out, joins, unkept_promise, unreached
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
@@ -24,6 +24,7 @@ LOST = Verdict(ok=False, reasons=("the model drops the definition it should edit
 UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines around it",))
 CUT_OFF = Verdict(ok=False, reasons=("the model's answer is too long and was cut off",))
 COMMENTED_OUT = Verdict(ok=False, reasons=("it makes a comment of the code behind it",))
+UNREACHED = Verdict(ok=False, reasons=("it adds code that is never reached",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
 
 
@@ -57,6 +58,8 @@ class Judge:
             return verdict
         if is_fill and comments_out(*self.applied(replacement), request.language):
             return COMMENTED_OUT
+        if not is_fill and self._hides_code(replacement):
+            return UNREACHED
         if request.mends and not self._mends(replacement):
             return NOT_MENDED
         if not self._is_whole:
@@ -127,6 +130,13 @@ class Judge:
     def _mends(self, replacement: Replacement) -> bool:
         before, (after, _) = apply(self.request.text, self.made), self.applied(replacement)
         return is_mended(before, after, self.request.language)
+
+    def _hides_code(self, replacement: Replacement) -> bool:
+        """Tell whether a rewrite puts code behind a statement that leaves, where none was."""
+        request, (after, place) = self.request, self.applied(replacement)
+        return unreached(after, place, request.language) and not unreached(
+            request.text, replacement.span, request.language
+        )
 
     def _loses_definition(self, replacement: Replacement) -> bool:
         """Tell whether a rewrite leaves none of the definitions it was given."""

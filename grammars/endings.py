@@ -76,7 +76,7 @@ def joins(text: str, place: Span, language_id: str) -> bool:
         return True
     lines = LineIndex(text)
     visible = place.visible(text)
-    if _cuts_off(tree, visible):
+    if unreached(text, place, language_id):
         return False
     first, last = lines.line_at(visible.start), lines.line_at(visible.end)
     first = next((n for n in range(first - 1, -1, -1) if _has_text(lines, n)), first)
@@ -85,6 +85,26 @@ def joins(text: str, place: Span, language_id: str) -> bool:
     if language_id == "python" and (fault := compile_fault(text)):
         return not first <= fault.line <= last
     return not any(first <= lines.line_at(fault.span.start) <= last for fault in tree.faults())
+
+
+def unreached(text: str, place: Span, language_id: str) -> bool:
+    """Tell whether a statement at a place leaves its block in front of others, which it hides."""
+    tree = tree_of(text, language_id)
+    pending = tree.around(place.visible(text))[:1] if tree else []
+    while pending:
+        node = pending.pop()
+        if node.type in _LEAVING_ITS_BLOCK and place.holds(node.span) and _is_followed(node):
+            return True
+        pending += [child for child in node.named_children if child.span.overlaps(place)]
+    return False
+
+
+def _is_followed(statement: Node) -> bool:
+    beside = statement.parent.named_children if statement.parent else []
+    return any(
+        other.span.start >= statement.span.end and not _MAY_FOLLOW.search(other.type)
+        for other in beside
+    )
 
 
 def comments_out(text: str, place: Span, language_id: str) -> bool:
@@ -97,19 +117,6 @@ def comments_out(text: str, place: Span, language_id: str) -> bool:
     return any(
         "comment" in node.type and place.start <= node.span.start < place.end
         for node in tree.around(Span(at, at + 1))
-    )
-
-
-def _cuts_off(tree: SyntaxTree, place: Span) -> bool:
-    """Tell whether a place ends with a statement that leaves, and others follow in its block."""
-    last = Span(max(place.start, place.end - 1), place.end)
-    around = (n for n in tree.around(last) if n.span.end == place.end)
-    leaving = next((n for n in around if n.type in _LEAVING_ITS_BLOCK), None)
-    if leaving is None or leaving.parent is None or leaving.span.start < place.start:
-        return False
-    return any(
-        node.span.start >= place.end and not _MAY_FOLLOW.search(node.type)
-        for node in leaving.parent.named_children
     )
 
 

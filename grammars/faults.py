@@ -41,16 +41,20 @@ def broken_lines(text: str, language_id: str, *, strictly: bool = True) -> list[
     refused = _refused(text, language_id) if faults or strictly else None
     lines = LineIndex(text)
     found: list[tuple[Span, str]] = []
+    told: set[int] = set()  # lines
     if refused:  # Python's compiler names the very line, and is stricter than the grammar
-        line = lines.content(min(refused.line, len(lines) - 1))
-        found.append((line, refused.message))
+        told.add(min(refused.line, len(lines) - 1))
+        found.append((lines.content(*told), refused.message))
     # An error may hold others, and all of the file: the innermost are where it went wrong.
     for fault in sorted(faults, key=lambda fault: len(fault.span)):
-        span = _whole_lines(lines, fault.span)
-        if span.of(text).count("\n") < _MAX_LINES and not any(_meet(span, s) for s, _ in found):
+        first, last = lines.line_at(fault.span.start), lines.line_at(fault.span.end)
+        own = range(first, last + 1)
+        if len(own) <= _MAX_LINES and told.isdisjoint(own):
+            told.update(own)
+            span = Span(lines.span(first).start, lines.content(last).end)
             missing = fault.kind == "MISSING"
             found.append((span, f"missing {fault.missing}" if missing else "syntax error"))
-    return [BrokenLines(span, told, _block(lines, span)) for span, told in sorted(found)]
+    return [BrokenLines(span, what, _block(lines, span)) for span, what in sorted(found)]
 
 
 def is_mended(text: str, new: str, language_id: str) -> bool:
@@ -76,15 +80,6 @@ def _faults(text: str, language_id: str) -> list[SyntaxFault]:
 def _refused(text: str, language_id: str) -> CompileFault | None:
     is_python = language_id == "python" and len(text) <= MAX_CHARS
     return compile_fault(text) if is_python else None
-
-
-def _meet(one: Span, other: Span) -> bool:
-    return one.start <= other.end and other.start <= one.end
-
-
-def _whole_lines(lines: LineIndex, span: Span) -> Span:
-    first, last = lines.line_at(span.start), lines.line_at(span.end)
-    return Span(lines.span(first).start, lines.content(last).end)
 
 
 def _block(lines: LineIndex, span: Span) -> Span:

@@ -210,10 +210,11 @@ def _statement(node: Node) -> Node:
 
 def _joined(lines: LineIndex, spans: list[Span], line_comment: str) -> Iterator[Hole]:
     """Yield one hole a place: a comment and the statement under it ask for the same code."""
-    text = lines.text
+    text, furthest = lines.text, 0
     for index, span in enumerate(spans):
-        if any(other.start <= span.start and span.end < other.end for other in spans[:index]):
-            continue  # inside the one before: `todo!(todo!())`
+        furthest = max(furthest, span.end)
+        if span.end < furthest:
+            continue  # inside one before: `todo!(todo!())`
         if index + 1 < len(spans) and _only_comments(
             text[span.start : spans[index + 1].start], line_comment
         ):

@@ -163,6 +163,19 @@ def test_a_rewrite_that_is_cut_off_takes_nothing_away(old, ok):
         assert verdict.reasons == ("the model's answer is too long and was cut off",)
 
 
+def test_a_rewrite_does_not_put_code_where_it_is_not_reached():
+    new = "    return x\n    print(x)\n"
+    model = SimpleNamespace(tries=lambda *_: iter([Draft(new, 3, -1.0)]))
+    for old, ok in (("    return x\n", False), ("    return x\n    print()\n", True)):
+        text = f"def f(x):\n{old}"
+        span = Span(len("def f(x):\n"), len(text))
+        asked = request(text, (span,), language="python", instruction="Print x.")
+        verdict = Editor(model, model).edit(asked, Control()).best.verdict
+        assert verdict.ok is ok
+        if not ok:
+            assert verdict.reasons == ("it adds code that is never reached",)
+
+
 @pytest.mark.parametrize(("single_line", "ok"), [(False, False), (True, True)])
 def test_a_whole_fill_that_leaves_its_seam_broken_is_refused(single_line, ok):
     draft = Draft("    y = 2\n", 3, -1.0)

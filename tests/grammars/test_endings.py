@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammars.endings import breaks_off, comments_out, joins, unkept_promise
+from grammars.endings import breaks_off, comments_out, joins, unkept_promise, unreached
 from grammars.span import Span
 
 
@@ -106,6 +106,19 @@ def test_where_the_syntax_asks_for_more(language, source, breaks):
 def test_a_fill_goes_with_the_lines_about_it_or_not(language, source, expected):
     text, place = marked(source)
     assert joins(text, place, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f():\n⟦    if x:\n        return 1\n        g()\n⟧    return 2\n", True),
+        ("def f():\n⟦    if x:\n        return 1\n    else:\n        g()\n⟧", False),
+        ("def f():\n    return 1\n⟦    g()\n⟧", False),  # whoever asks there knows
+        ("⟦def f():\n    raise E\n\n\ndef g():\n    return\n⟧x = 1\n", False),
+    ],
+)
+def test_code_that_is_never_reached(source, expected):
+    assert unreached(*marked(source), "python") is expected
 
 
 @pytest.mark.parametrize(
