@@ -2,8 +2,9 @@
 
 `queries/<language>/holes.scm` knows what they look like. Its captures:
     @hole     one wherever a function holds it
-    @stub     one where it is all a function does, docstring and comments aside, or where a
-              function ends with it that promises a value and returns none
+    @stub     one where it is all a function does, docstring and comments aside, where a
+              function ends with it that promises a value and returns none, or where a
+              comment behind it says so
     @comment  any; a hole where it is a task on a line of its own, in a function
     @closed   a part of the file where none of these is a hole
 """
@@ -56,7 +57,11 @@ def find_holes(text: str, language_id: str, path: str = "") -> tuple[Hole, ...]:
     closed = [node.span for node in found.get("closed", ())]
     lines = LineIndex(text)
     nodes = [node for node in found.get("hole", ()) if _function(node)]
-    nodes += [node for node in found.get("stub", ()) if _is_all(node) or _is_owed(tree, node)]
+    nodes += [
+        node
+        for node in found.get("stub", ())
+        if _is_all(node) or _is_owed(tree, node) or _is_marked(tree, node, lines)
+    ]
     spans = {_statement(node).span for node in nodes}
     tasks = [c for c in found.get("comment", ()) if _is_task(tree, c, lines, spans)]
     spans |= {_with_placeholder(tree, task) for task in tasks}
@@ -157,6 +162,18 @@ def _is_owed(tree: SyntaxTree, node: Node) -> bool:
     if block is None or function is None or function.type not in FUNCTIONS:
         return False
     return block.named_children[-1].span == node.span and owes_value(tree, function)
+
+
+def _is_marked(tree: SyntaxTree, node: Node, lines: LineIndex) -> bool:
+    """Tell whether a comment behind a statement of a function says that code is to come."""
+    line = lines.content(lines.line_at(node.span.end))
+    rest = tree.text[node.span.end : line.end].strip()
+    is_told = _LONE_TASK.match(rest) or _TASK.search(rest)
+    return (
+        bool(is_told)
+        and rest.startswith(tree.language.line_comment)
+        and _function(node) is not None
+    )
 
 
 def _is_task(

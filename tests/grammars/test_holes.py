@@ -24,6 +24,12 @@ def _found(language_id, source, path=""):
         ("def f(): ...\n", ["..."]),
         ("def f(): pass  # later\n", ["pass"]),
         (
+            "def f():\n    if x:\n        pass  # TODO: less\n    else:\n        pass\n",
+            ["        pass  # TODO: less\n"],
+        ),
+        ("def f():\n    try:\n        g()\n    except E:\n        pass  # TODO\n", []),
+        ("for x in y:\n    pass  # TODO\n", []),
+        (
             "def f():\n    # TODO: implement\n    return None\n",
             ["    # TODO: implement\n    return None\n"],
         ),
