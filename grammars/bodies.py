@@ -23,6 +23,11 @@ _NOTHING = re.compile(
     )?\s*;?""",
     re.VERBOSE,
 )
+# A call and no more, of what is on the same object if on any.
+_ARGUMENTS = r"[^()]*(?:\([^()]*\)[^()]*)*"
+_CALL = re.compile(
+    rf"(?:return\b\s*)?(?:(?:self|Self|cls|this)(?:\.|::))?(\w+)\({_ARGUMENTS}\)\s*;?"
+)
 # What a function is called on, or C's word for nothing.
 _NO_PARAMETER = re.compile(r"self|cls|&?(?:'\w+\s+)?(?:mut\s+)?self|this\b.*|void|_.*", re.DOTALL)
 
@@ -50,13 +55,19 @@ def does_nothing(tree: SyntaxTree, function: Node, unwritten: Collection[Span]) 
 
 
 def computes_nothing(text: str, span: Span, language_id: str) -> bool:
-    """Tell whether a span is all of a function that takes parameters and returns an empty value."""
+    """Tell whether a span is all of a function that is given something, and no use of that.
+
+    It returns an empty value, or calls itself again.
+    """
     tree = tree_of(text, language_id)
-    if tree is None or not _NOTHING.fullmatch(span.of(text).strip()):
-        return False
     visible = span.visible(text)
-    function = next((n for n in tree.around(visible) if n.type in FUNCTIONS), None)
-    if function is None or not takes_parameters(tree, function):
+    function = tree and next((n for n in tree.around(visible) if n.type in FUNCTIONS), None)
+    if tree is None or function is None or not takes_parameters(tree, function):
+        return False
+    code, name = visible.of(text), function.field("name")
+    called = _CALL.fullmatch(code)
+    calls_itself = called is not None and name is not None and called[1] == name.span.of(text)
+    if not calls_itself and not _NOTHING.fullmatch(code):
         return False
     return [visible.holds(statement.span) for statement in own_statements(function)] == [True]
 

@@ -39,9 +39,12 @@ def _computes_nothing(language_id, before, inside, behind):
         ("java", "class A { List<B> f(int a) {\n", "    return new ArrayList<>();\n", "} }\n"),
         ("c", "int *f(int a)\n{\n", "    return NULL;\n", "}\n"),
         ("cpp", "std::vector<int> f(int a) {\n", "    return std::vector<int>{};\n", "}\n"),
+        ("python", "class A:\n    def f(self, x):\n", "        return self.f(g(x), 1)\n", ""),
+        ("javascript", "function f(x) {\n", "  return f(x);\n", "}\n"),
+        ("rust", "impl A { fn f(&self, a: u8) -> u8 {\n", "    self.f(a)\n", "} }\n"),
     ],
 )
-def test_an_empty_value_is_made_of_nothing(language_id, before, inside, behind):
+def test_a_function_that_computes_nothing(language_id, before, inside, behind):
     assert _computes_nothing(language_id, before, inside, behind)
 
 
@@ -53,6 +56,8 @@ def test_an_empty_value_is_made_of_nothing(language_id, before, inside, behind):
         ("python", "class A:\n    def f(self):\n", "        return 0\n", ""),
         ("python", "def f(x):\n", "    return x\n", ""),
         ("python", "def f(x):\n", "    return g()\n", ""),
+        ("python", "def f(x):\n", "    return f(x - 1) if x else 0\n", ""),
+        ("python", "def f(x):\n", "    return a.f(x)\n", ""),
         ("python", "def f(x):\n", "    return LIMIT\n", ""),
         ("python", "def f(x):\n", "    return A(x)\n", ""),
         ("python", "def f(x):\n", "    y = 1\n    return 0\n", ""),

@@ -29,6 +29,7 @@ def _found(language_id, source, path=""):
         ),
         ("def f():\n    try:\n        g()\n    except E:\n        pass  # TODO\n", []),
         ("for x in y:\n    pass  # TODO\n", []),
+        ("def f():\n    return NotImplementedError(1)\n", ["    return NotImplementedError(1)\n"]),
         (
             "def f():\n    # TODO: implement\n    return None\n",
             ["    # TODO: implement\n    return None\n"],

@@ -6,6 +6,10 @@
   [(identifier) (call function: (identifier))] @_error
   (#match? @_error "^NotImplementedError\\b")) @stub
 
+(return_statement
+  [(identifier) (call function: (identifier))] @_error
+  (#match? @_error "^NotImplementedError\\b")) @stub
+
 (expression_statement (ellipsis)) @hole
 
 (return_statement (ellipsis)) @hole
