@@ -159,10 +159,11 @@ def _add_check(commands: Commands, manners: argparse.ArgumentParser) -> None:
 
 
 def _add_undo(commands: Commands, manners: argparse.ArgumentParser) -> None:
-    command = commands.add_parser("undo", parents=[manners], help="take the last --write back")
+    what = "take back the last --write to this repository (without one: to this folder)"
+    command = commands.add_parser("undo", parents=[manners], help=what)
     group = command.add_mutually_exclusive_group()
-    group.add_argument("--run", metavar="RUN", help="another run than the last")
-    group.add_argument("--list", action="store_true", help="print the runs there are")
+    group.add_argument("--run", metavar="RUN", help="this run, wherever its files are")
+    group.add_argument("--list", action="store_true", help="print all runs and their files")
 
 
 def _add_explain(commands: Commands, dials: argparse.ArgumentParser) -> None:

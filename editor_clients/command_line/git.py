@@ -15,6 +15,16 @@ def repository_of(path: Path) -> Path | None:
     return next((folder for folder in path.parents if (folder / ".git").exists()), None)
 
 
+def name_of(path: Path) -> str:
+    """Return what git calls a file: its name from the top of the repository, "" outside of any.
+
+    The path is absolute, links followed. A repository within that of this folder is a part of it.
+    """
+    here = repository_of(Path.cwd() / "here")
+    top = here if here and here in path.parents else repository_of(path)
+    return path.relative_to(top).as_posix() if top else ""
+
+
 def changed_files(since: str) -> list[Path]:
     """Return the files of this folder's repository that differ from a commit, new ones too.
 

@@ -100,6 +100,11 @@ class Journal:
         entries, committed = self._replayed()
         return [entry for key, entry in entries.items() if key not in committed]
 
+    def touched(self) -> list[str]:
+        """Return the paths of all files it recorded, of those taken back, too."""
+        paths = (record["path"] for record in self._records() if "path" in record)
+        return list(dict.fromkeys(paths))
+
     def _replayed(self) -> tuple[dict[str, Entry], set[str]]:
         entries: dict[str, Entry] = {}
         committed: set[str] = set()

@@ -1,31 +1,39 @@
-"""`diffill undo`: put back the bytes that the last run replaced."""
+"""`diffill undo`: put back the bytes that the last run replaced in this project."""
 
 from __future__ import annotations
 
-from editor_clients.command_line import files, journal, recovery
+from collections.abc import Iterable
+from pathlib import Path
+
+from editor_clients.command_line import files, git, journal, recovery
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.journal import Entry, Journal
 from editor_clients.command_line.screen import Screen, counted, table
 
+_NUM_SHOWN = 3
+
 
 def show_runs(screen: Screen) -> Exit:
-    """Print a table of the runs that wrote files."""
-    rows: list[tuple[str, ...]] = [("RUN", "FILES", "")]
+    """Print a table of the runs that wrote files, of all projects."""
+    rows: list[tuple[str, ...]] = [("RUN", "FILES", "STATE", "NAMES")]
     for run in journal.runs():
         if entries := run.entries():
-            rows.append((run.name, str(len(entries)), "undone" if run.is_undone else ""))
+            state = "undone" if run.is_undone else ""
+            rows.append((run.name, f"{len(entries):,}", state, _shown(e.path for e in entries)))
     screen.out(table(rows))
     return Exit.DONE
 
 
 def run(name: str | None, screen: Screen) -> Exit:
-    """Take back a run, by default the last one not yet taken back: all of its files or none.
+    """Take back a run, all of its files or none.
+
+    By default it is the last one of this project that was not taken back.
 
     Raises:
         Stop: if there is no such run, or a file was changed since.
     """
     recovered = {run.name for run in recovery.recover(screen)}
-    chosen = _chosen(name, recovered)
+    chosen = _last(recovered) if name is None else _named(name)
     with chosen.held() as is_ours:
         if not is_ours:
             raise Stop(Exit.REFUSED, f"{chosen.name} still goes on: end it first")
@@ -38,8 +46,15 @@ def run(name: str | None, screen: Screen) -> Exit:
             raise Stop(Exit.REFUSED, f"{chosen.name}: not all of it could be undone; try again")
         chosen.mark_undone()
         chosen.settle()
-    screen.say(f"{chosen.name}: {counted(len(changed), 'file')} restored")
+    names = f": {_shown(entry.path for entry in changed)}" if changed else ""
+    screen.say(f"{chosen.name}: {counted(len(changed), 'file')} restored{names}")
     return Exit.DONE
+
+
+def call_for(run: Journal) -> str:
+    """Return the command that takes back a run, the last one, when it is called from here."""
+    is_ours = _is_below(_project(), [entry.path for entry in run.entries()])
+    return "diffill undo" if is_ours else f"diffill undo --run {run.name}"
 
 
 def _changed(run: Journal, screen: Screen) -> list[Entry]:
@@ -60,17 +75,48 @@ def _changed(run: Journal, screen: Screen) -> list[Entry]:
     return changed
 
 
-def _chosen(name: str | None, recovered: set[str]) -> Journal:
+def _named(name: str) -> Journal:
     for run in journal.runs():
-        if name is None:
-            # What was taken back just now is the last run: the one before it is not meant.
-            if run.name in recovered or (not run.is_undone and run.entries()):
-                return run
-        elif run.name == name:
+        if run.name == name:
             return run
-    raise Stop(
-        Exit.USAGE,
-        "there is nothing to undo"
-        if name is None
-        else f"no run {name!r}; see `diffill undo --list`",
-    )
+    raise Stop(Exit.USAGE, f"no run {name!r}; see `diffill undo --list`")
+
+
+def _last(recovered: set[str]) -> Journal:
+    project, elsewhere = _project(), ""
+    for run in journal.runs():
+        # What was taken back just now is the last run: the one before it is not meant. Killed
+        # before it got to any file, it may have been of this project.
+        if run.name in recovered:
+            paths = run.touched()
+            is_ours = not paths or _is_below(project, paths)
+        else:
+            paths = [] if run.is_undone else [entry.path for entry in run.entries()]
+            is_ours = _is_below(project, paths)
+            if paths and not elsewhere:
+                elsewhere = (
+                    f" below {project}; the last run elsewhere changed {_shown(paths)}: "
+                    f"`diffill undo --run {run.name}` takes it back"
+                )
+        if is_ours:
+            return run
+    raise Stop(Exit.USAGE, f"there is nothing to undo{elsewhere}")
+
+
+def _project() -> Path:
+    """Return the top folder of this folder's repository, or this folder."""
+    here = Path.cwd()
+    return git.repository_of(here / "here") or here
+
+
+def _is_below(folder: Path, paths: Iterable[str]) -> bool:
+    """Whether any of some absolute paths is below a folder."""
+    return any(folder in Path(path).parents for path in paths)
+
+
+def _shown(paths: Iterable[str]) -> str:
+    """Return a few paths, the others counted; those below this folder are shown from it."""
+    here, every = Path.cwd(), [Path(path) for path in paths]
+    few = [path.relative_to(here) if here in path.parents else path for path in every[:_NUM_SHOWN]]
+    more = len(every) - len(few)
+    return ", ".join(map(str, few)) + (f" and {more:,} more" if more else "")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from editor_clients.command_line import files, git, journal, recovery
+from editor_clients.command_line import files, git, journal, recovery, undo
 from editor_clients.command_line.checks import Check
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.files import UserFile
@@ -64,6 +64,12 @@ class Writer:
     def is_deferred(self) -> bool:
         """Whether a file's fate is open until all are done."""
         return self._manner.atomic or not all(check.is_per_file for check in self._manner.checks)
+
+    @property
+    def undo_call(self) -> str:
+        """The command that takes back what was written."""
+        assert self._journal
+        return undo.call_for(self._journal)
 
     def take(self, outcome: FileOutcome) -> None:
         """Write a file, or hold it back until `finish` if it is all files or none."""

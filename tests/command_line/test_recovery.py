@@ -197,3 +197,21 @@ def test_undo_after_a_crash_leaves_the_run_before_alone(diffill, tree):
         diffill("fill", "f0.py", "--lines", "1", "--write")
         lives += 1
     raise AssertionError("it was never killed while it wrote")
+
+
+def test_undo_after_a_crash_in_another_project_takes_back_what_is_meant(diffill, monkeypatch):
+    for name in ("mine/a.py", "theirs/b.py"):
+        Path(name).parent.mkdir()
+        Path(name).write_text("x\n")
+    monkeypatch.chdir("mine")
+    diffill("fill", "a.py", "--query", QUERY, "--write")
+    monkeypatch.chdir("../theirs")
+    lives = 0
+    while not any(run.is_open and run.touched() for run in journal.runs()):
+        assert killed(lives, "fill", "b.py", "--query", QUERY, "--write", "--atomic")
+        lives += 1
+    monkeypatch.chdir("../mine")
+    done = diffill("undo")
+    assert "was interrupted" in done.err
+    assert done.err.endswith(": 1 file restored: a.py\n")
+    assert (Path("a.py").read_text(), Path("../theirs/b.py").read_text()) == ("x\n", "x\n")

@@ -70,6 +70,55 @@ def test_undo_takes_back_one_run_after_another(diffill, tree):
     assert diffill("undo", "--run", "nonsense").code == 2
 
 
+def test_undo_names_the_files(diffill, tree, monkeypatch):
+    for number in range(5):
+        Path(f"g{number}.py").write_text("x\n")
+    Path("sub").mkdir()
+    Path("sub/h.py").write_text("x\n")
+    fill(diffill, "--write")
+    [_, row] = diffill("undo", "--list").out.splitlines()
+    assert row.split(None, 2)[1:] == ["9", "f0.py, f1.py, f2.py and 6 more"]
+    assert diffill("undo").err.endswith(": 9 files restored: f0.py, f1.py, f2.py and 6 more\n")
+    diffill("fill", "sub/h.py", "f0.py", "--query", QUERY, "--write")
+    above = Path("f0.py").absolute()
+    monkeypatch.chdir("sub")
+    assert f"h.py, {above}\n" in diffill("undo", "--list").out
+    [run] = [run for run in journal.runs() if not run.is_undone]
+    done = diffill("undo")
+    assert done.err == f"diffill: {run.name}: 2 files restored: h.py, {above}\n"
+
+
+@pytest.mark.parametrize("is_repository", [False, True])
+def test_undo_leaves_other_projects_alone(diffill, tree, monkeypatch, is_repository):
+    top = Path.cwd()
+    for name in ("mine/sub/a.py", "theirs/b.py"):
+        Path(name).parent.mkdir(parents=True)
+        Path(name).write_text("x\n")
+    monkeypatch.chdir("mine")
+    if is_repository:
+        git("init", "-q")
+    for name in ("sub/a.py", "../theirs/b.py"):
+        done = diffill("fill", name, "--query", QUERY, "--write", "--allow-dirty")
+        assert done.code == 0
+    theirs = next(journal.runs()).name
+    assert f"`diffill undo --run {theirs}` takes that back" in done.err
+    monkeypatch.chdir("sub")
+    done = diffill("undo")
+    assert done.err.endswith(": 1 file restored: a.py\n")
+    assert Path("a.py").read_text() == "x\n"
+    refused = diffill("undo")
+    assert (refused.code, refused.err) == (
+        2,
+        f"diffill: there is nothing to undo below {top / 'mine' / ('' if is_repository else 'sub')}"
+        f"; the last run elsewhere changed {top / 'theirs/b.py'}: "
+        f"`diffill undo --run {theirs}` takes it back\n",
+    )
+    assert (top / "theirs/b.py").read_text() == "first()\n"
+    assert diffill("undo", "--run", theirs).code == 0
+    assert (top / "theirs/b.py").read_text() == "x\n"
+    assert diffill("undo").err == "diffill: there is nothing to undo\n"
+
+
 def test_undo_refuses_what_changed_since_and_restores_nothing(diffill, tree):
     fill(diffill, "--write")
     Path("f1.py").write_text("mine\n")
