@@ -32,13 +32,18 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files meant, each once, in the order they were named."""
+    """The files meant, each once under its first name, in the order they were named."""
 
     named: tuple[str, ...]  # told by name: one that cannot be read is an error
     walked: tuple[str, ...]  # met in a folder: one that cannot be read is passed over
 
     def __len__(self) -> int:
         return len(self.named) + len(self.walked)
+
+    @property
+    def names(self) -> list[str]:
+        """All names, those told by name first."""
+        return [*self.named, *self.walked]
 
 
 def discover(
@@ -53,8 +58,10 @@ def discover(
     Raises:
         Stop: if a name means nothing, or a file that must not be read.
     """
-    named: dict[str, None] = {}
-    walked: dict[str, None] = {}
+    if "" in sources.paths:
+        raise Stop(Exit.USAGE, "an empty PATH names no file")
+    names: dict[str, str] = {}  # by real path
+    told: set[str] = set()  # the real paths of those told by name
     paths = list(sources.paths)
     if sources.files_from is not None:
         paths += _listed(sources.files_from)
@@ -62,35 +69,41 @@ def discover(
             raise Stop(Exit.USAGE, f"{sources.files_from}: names no files")
     if sources.changed_since is not None:
         within = [Path(os.path.abspath(path)) for path in paths or ["."]]  # noqa: PTH100
-        for path in git.changed_files(sources.changed_since):
-            if any(path == w or w in path.parents for w in within) and _is_wanted(path, languages):
-                walked[_shown(path)] = None
-        return Found((), tuple(walked))
+        changed = git.changed_files(sources.changed_since)
+        meant = (p for p in changed if any(p == w or w in p.parents for w in within))
+        return Found((), tuple(_shown(path) for path in meant if _is_wanted(path, languages)))
     for path in paths:
         if Path(path).is_dir():
-            for name in _walk(path, languages):
-                walked[name] = None
+            for real, name in _walk(path, languages):
+                names.setdefault(real, name)
                 on_file()
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(_matching(path, languages))
             if not matches:
                 raise Stop(Exit.USAGE, f"{path}: matches no file")
-            walked |= dict.fromkeys(matches)
+            for name in matches:
+                names.setdefault(os.path.realpath(name), name)
         else:
-            _check_named(path)
-            named[path] = None
-    return Found(tuple(named), tuple(name for name in walked if name not in named))
+            real = _checked(path)
+            names.setdefault(real, path)
+            told.add(real)
+    return Found(
+        tuple(name for real, name in names.items() if real in told),
+        tuple(name for real, name in names.items() if real not in told),
+    )
 
 
-def _check_named(path: str) -> None:
+def _checked(path: str) -> str:
+    """Return the real path of a file told by name, which may be read."""
     try:
         real = Path(path).resolve()
     except (OSError, ValueError):
-        return  # whoever reads it will say what is wrong
+        return path  # whoever reads it will say what is wrong
     if is_secret(Path(path)) or is_secret(real):
         raise Stop(Exit.USAGE, f"{path}: may hold keys or passwords, so it is not read")
     if is_refused(real):
         raise Stop(Exit.USAGE, f"{path}: listed in .diffillignore, so it is not read")
+    return str(real)
 
 
 def _listed(source: str) -> list[str]:
@@ -103,8 +116,11 @@ def _listed(source: str) -> list[str]:
     return [name for name in names if name]
 
 
-def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
-    """Yield the files below a folder, sorted; neither links nor ignored folders are followed."""
+def _walk(top: str, languages: frozenset[str] | None) -> Iterator[tuple[str, str]]:
+    """Yield the real paths and names of the files below a folder, sorted.
+
+    Neither links nor ignored folders are followed.
+    """
     folders = [top]
     while folders:
         folder = folders.pop()
@@ -128,7 +144,7 @@ def _walk(top: str, languages: frozenset[str] | None) -> Iterator[str]:
             elif _is_source(entry.name, languages) and not (
                 is_secret(real / entry.name) or ignored.ignores(real / entry.name)
             ):
-                yield name
+                yield str(real / entry.name), name
         folders += reversed(below)
 
 

@@ -89,10 +89,15 @@ def _request(question: Question, meter: Meter, screen: Screen) -> EditRequest:
     if survey.is_stdin:
         file = surveys.standard_input(survey)
         counts = {file.name: len(surveys.places_in(file, survey.steps[0], survey.max_spans))}
+        unmatched = surveys.unmatched_in(file, survey)
     else:
         file = None
         plan = surveys.plan(survey, meter)
+        unmatched = plan.unmatched
         counts = {name: sum(of_steps) for name, of_steps in plan.counts.items()}
+    for told in unmatched:
+        with meter.paused():
+            screen.warn(told)
     found = [(name, i) for name, count in counts.items() for i in range(count)]
     if number > len(found):
         raise Stop(Exit.USAGE, f"which edit? There are {counted(len(found), 'place')} like that")

@@ -38,6 +38,8 @@ def run(forecast: Forecast, screen: Screen, *, as_json: bool) -> Exit:
         plan = surveys.plan(survey, meter)
     finally:
         meter.end()
+    for told in plan.unmatched:
+        screen.warn(told)
     dirty = manner.dirty([Path(name).resolve() for name in plan.counts])
     refused = 0
     for name, counts in plan.counts.items():

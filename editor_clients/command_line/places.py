@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,13 +14,15 @@ from editor_clients.command_line.files import MAX_FILE_BYTES
 from editor_clients.command_line.targets import Target
 from grammars.faults import broken_lines
 from grammars.holes import find_holes
-from grammars.languages import language, language_of_path
+from grammars.languages import LANGUAGES, language, language_of_path
 from grammars.lines import LineIndex
 from grammars.search import find_captures, languages_of
 from grammars.selection import body_of
 from grammars.span import Span
 from grammars.symbols import find_symbol
 from grammars.syntax import ParseTimeout
+
+_NEAR = 0.8  # as alike as two ids are that a slip of the finger makes of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class Search:
     faults: bool = False  # syntax errors
     language: str | None = None  # None: what a file's name tells
     max_bytes: int = MAX_FILE_BYTES  # larger files are not looked into
+
+    def __post_init__(self) -> None:
+        if self.language is not None and language(self.language) is None:
+            _check_language(self.language)
 
     def __bool__(self) -> bool:
         return bool(self.query or self.symbols or self.holes or self.faults)
@@ -97,6 +104,14 @@ class Selectors:
         """Return the places of a file from its top; of two that overlap, the one that starts first.
 
         Raises:
+            Stop: as `found`.
+        """
+        return apart(self.found(name, text))
+
+    def found(self, name: str, text: str) -> list[Place]:
+        """Return all that is found in a file, in no order; places may overlap.
+
+        Raises:
             Stop: if a target is outside the file, two of them overlap, or it cannot be parsed.
         """
         lines = LineIndex(text)
@@ -110,10 +125,21 @@ class Selectors:
             found += self.search.places(name, text)
         except ParseTimeout as error:
             raise Stop(Exit.USAGE, f"{name}: {error}") from error
-        return _apart(found)
+        return found
+
+    def can_look_into(self, name: str) -> bool:
+        """Whether anything could be found in a file: to search it takes a grammar."""
+        if self.targets or self.findings or not self.search:
+            return True
+        return language(self.search.language_of(name)) is not None
+
+    def named_by(self, found: Iterable[Place]) -> set[str]:
+        """Return which of the symbols are among what was found."""
+        return {place.what for place in found}.intersection(self.search.symbols)
 
 
-def _apart(places: Iterable[Place]) -> list[Place]:
+def apart(places: Iterable[Place]) -> list[Place]:
+    """Return places from the top; of two that overlap, the one that starts first."""
     kept: list[Place] = []
     for place in sorted(places, key=lambda p: (p.span.start, -p.span.end)):
         if not kept or (place.span.start >= kept[-1].span.end and place.span != kept[-1].span):
@@ -141,3 +167,15 @@ def _without_last_line_end(text: str, span: Span) -> Span:
     """Leave the last line end outside, as `--lines` does."""
     old = span.of(text)
     return Span(span.start, span.start + len(old.rstrip("\r\n"))) if old.strip() else span
+
+
+def _check_language(language_id: str) -> None:
+    """Refuse what is meant for a language id that has a grammar, and would leave it unused.
+
+    Raises:
+        Stop: with the id that may be meant.
+    """
+    said, ids = language_id.lower(), [known.id for known in LANGUAGES]
+    near = [language_of_path(f"x.{said}"), *difflib.get_close_matches(said, ids, 1, _NEAR)]
+    if meant := next(filter(None, near), None):
+        raise Stop(Exit.USAGE, f"--language {language_id}: did you mean {meant}?")

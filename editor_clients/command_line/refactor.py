@@ -100,7 +100,7 @@ class _Run:
         self._call, self._screen, self._meter, self._reports = call, screen, meter, reports
         self._recorder = recorder
         self._tally = Tally()
-        self._num_files = 1
+        self._num_files, self._sought = 1, "such place"
         self._writer = Writer(call.manner)
         self._pending: list[FileOutcome] = []
         self._unchecked: set[str] = set()
@@ -118,7 +118,7 @@ class _Run:
             self._tally.interrupted = not complete
             self._finish(complete)
         if first is None and not self._tally.refused:
-            self._screen.say("nothing to edit: no such place found")
+            self._screen.say(f"nothing to edit: no {self._sought} found")
         return self._tally.exit(check=self._call.output.check)
 
     def _tasks(self) -> tuple[Iterator[_Task], int]:
@@ -129,21 +129,19 @@ class _Run:
             language = call.survey.language_of(file.name)
             task = _Task(FileOutcome(file=file, language=language), [1] * len(call.orders))
             self._advance(task)
+            for told in surveys.unmatched_in(file, call.survey):
+                self._warn(told)
             if task.work is None and self._is_filter:
                 self._screen.out(file.bom + file.text)
             return iter([task] if task.work else []), len(task.work.places) if task.work else 0
         plan = surveys.plan(call.survey, self._meter)
         self._num_files = len(plan.counts)
         self._tally.skipped = plan.skipped
-        if plan.places > 1:
-            in_files = f"{counted(len(plan.counts), 'file')} of {plan.scanned:,}"
-            self._note(f"{counted(plan.places, 'place')} in {in_files}")
-        if plan.skipped:
-            self._note(
-                f"{counted(plan.skipped, 'file')} skipped: not text, too large or too slow to parse"
-            )
-        if plan.left_out:
-            self._note(f"{counted(plan.left_out, 'place')} left out (--max-spans)")
+        self._sought = "such place" if plan.scanned else "file"
+        for told in plan.unmatched:
+            self._warn(told)
+        for told in plan.notes():
+            self._note(told)
         dirty = call.manner.dirty([Path(name).resolve() for name in plan.counts])
         if call.manner.atomic:  # told now, not after hours of work
             for name in plan.counts:
@@ -308,9 +306,11 @@ class _Run:
                     outcome.refusal = f"{outcome.file.name}: interrupted, so it was not written"
                 self._settle(outcome)
             self._meter.end()
-            for report in self._reports:
-                report.end(self._tally)
-            self._summarise()
+            try:
+                for report in self._reports:
+                    report.end(self._tally)
+            finally:  # what was written is written
+                self._summarise()
 
     def _summarise(self) -> None:
         tally, say = self._tally, self._screen.say
@@ -323,7 +323,8 @@ class _Run:
             of = f"{counted(tally.spans, 'place')} in {counted(tally.files, 'file')}"
             say(f"{stopped}{of}: {', '.join(parts)}")
         if tally.written:
-            say(f"{counted(tally.written, 'file')} written; `diffill undo` takes that back")
+            call = self._writer.undo_call
+            say(f"{counted(tally.written, 'file')} written; `{call}` takes that back")
         if tally.spans:
             say(stats_line(tally.stats))
         if tally.spans and tally.interrupted:

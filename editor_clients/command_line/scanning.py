@@ -20,7 +20,7 @@ from typing import Any
 
 from editor_clients.command_line import files
 from editor_clients.command_line.exits import Stop
-from editor_clients.command_line.places import Place, Search, Selectors
+from editor_clients.command_line.places import Place, Search, Selectors, apart
 from engine.errors import EngineUnavailable
 from grammars.search import may_match
 from grammars.span import Span
@@ -39,6 +39,7 @@ class Seen:
     name: str
     places: tuple[Place, ...] = ()
     refusal: str = ""
+    symbols: frozenset[str] = frozenset()  # those it has, also where another place holds them
 
 
 def scan(names: Sequence[str], selectors: Selectors) -> Iterator[Seen]:
@@ -59,9 +60,10 @@ def look(name: str, selectors: Selectors) -> Seen:
     if query and is_alone and not may_match(text, query):
         return Seen(name)  # without so much as parsing it
     try:
-        return Seen(name, tuple(selectors.places(name, text)))
+        found = selectors.found(name, text)
     except Stop as refusal:
         return Seen(name, refusal=str(refusal))
+    return Seen(name, tuple(apart(found)), symbols=frozenset(selectors.named_by(found)))
 
 
 def _scan_in_processes(names: Sequence[str], search: Search) -> Iterator[Seen]:
@@ -117,13 +119,14 @@ class _Worker:
 
 
 def _seen_from(row: list[Any]) -> Seen:
-    name, places, refusal = row
-    return Seen(name, tuple(Place(Span(a, b), what) for a, b, what in places), refusal)
+    name, places, refusal, symbols = row
+    found = tuple(Place(Span(a, b), what) for a, b, what in places)
+    return Seen(name, found, refusal, frozenset(symbols))
 
 
 def _row(seen: Seen) -> list[Any]:
     places = [(place.span.start, place.span.end, place.what) for place in seen.places]
-    return [seen.name, places, seen.refusal]
+    return [seen.name, places, seen.refusal, list(seen.symbols)]
 
 
 def _cores() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from editor_clients.command_line.files import UserFile
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.places import Place, Selectors
 from editor_clients.command_line.scanning import Seen
+from editor_clients.command_line.screen import counted
 from grammars.search import QueryError
 
 STDIN = "-"
@@ -43,6 +44,24 @@ class Survey:
         """Return the LSP language id of a file, "" if unknown."""
         return self.steps[0].search.language_of(name)
 
+    def can_look_into(self, name: str) -> bool:
+        """Whether anything could be found in a file: to search it takes a grammar."""
+        return any(step.can_look_into(name) for step in self.steps)
+
+    def check_languages(self, names: Sequence[str]) -> None:
+        """Refuse files of which none can be looked into.
+
+        Raises:
+            Stop: with the first one's name.
+        """
+        if not names or any(map(self.can_look_into, names)):
+            return
+        who = names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
+        if known := self.language_of(names[0]):
+            why = f"no grammar for {known}, so --lines or --range must say where"
+            raise Stop(Exit.USAGE, f"{who}: {why}")
+        raise Stop(Exit.USAGE, f"{who}: of unknown language; --language says which")
+
 
 @dataclass(slots=True)
 class Plan:
@@ -51,27 +70,46 @@ class Plan:
     counts: dict[str, list[int]]  # by name, how many places for each step
     scanned: int = 0
     skipped: int = 0  # files nobody could look into
+    unknown: int = 0  # files told by name whose language nobody knows
     left_out: int = 0  # places beyond `max_spans`
+    unmatched: Sequence[str] = ()  # why symbols named no place
 
     @property
     def places(self) -> int:
         """How many places are to be edited, as far as can be told before the first edit."""
         return sum(map(sum, self.counts.values()))
 
+    def notes(self) -> Iterator[str]:
+        """Yield what is worth to know before the first edit."""
+        if self.places > 1:
+            in_files = f"{counted(len(self.counts), 'file')} of {self.scanned:,}"
+            yield f"{counted(self.places, 'place')} in {in_files}"
+        if self.skipped:
+            skipped = counted(self.skipped, "file")
+            yield f"{skipped} skipped: not text, too large or too slow to parse"
+        if self.unknown:
+            yield f"{counted(self.unknown, 'file')} of unknown language not looked into"
+        if self.left_out:
+            yield f"{counted(self.left_out, 'place')} left out (--max-spans)"
+
 
 def plan(survey: Survey, meter: Meter) -> Plan:
     """Look into the files and return what there is to do.
 
     Raises:
-        Stop: if a file told by name cannot be read, or a target is not in it.
+        Stop: if a file told by name cannot be read, a target is not in it, or nothing could be
+            found in any of them.
     """
     made, listed = Plan({}), _listed(survey, meter)
+    matched: list[set[str]] = []
     for number, selectors in enumerate(survey.steps):
         room = survey.max_spans
         scanned = skipped = 0
+        matched.append(set())
         for one in _look_into(listed, selectors, meter):
             scanned += 1
             skipped += bool(one.refusal)
+            matched[-1] |= one.symbols
             count = len(one.places) if room is None else min(room, len(one.places))
             made.left_out += len(one.places) - count
             if room is not None:
@@ -79,6 +117,9 @@ def plan(survey: Survey, meter: Meter) -> Plan:
             if count:
                 made.counts.setdefault(one.name, [0] * len(survey.steps))[number] = count
         made.scanned, made.skipped = max(made.scanned, scanned), max(made.skipped, skipped)
+    survey.check_languages(listed.names)
+    made.unknown = sum(not survey.can_look_into(name) for name in listed.named)
+    made.unmatched = _unmatched(survey, matched)
     return made
 
 
@@ -91,13 +132,35 @@ def places_in(file: UserFile, selectors: Selectors, room: int | None) -> list[Pl
     return selectors.places(file.name, file.text)[:room]
 
 
+def unmatched_in(file: UserFile, survey: Survey) -> list[str]:
+    """Return why symbols named no place of a single file.
+
+    Raises:
+        Stop: if a target is not in it, or it cannot be parsed.
+    """
+    found = [(step, step.found(file.name, file.text)) for step in survey.steps]
+    return _unmatched(survey, [step.named_by(places) for step, places in found])
+
+
+def _unmatched(survey: Survey, matched: Sequence[Collection[str]]) -> list[str]:
+    """Return why the symbols of each step that are not among its matched ones named no place."""
+    told: dict[str, str] = {}
+    for number, (step, names) in enumerate(zip(survey.steps, matched, strict=True)):
+        for symbol in step.search.symbols:
+            if symbol not in names:  # an earlier step may still write it
+                yet = " yet" if number else ""
+                told[symbol] = f"{symbol}: no function, method or class has that name{yet}"
+    return list(told.values())
+
+
 def standard_input(survey: Survey) -> UserFile:
     """Read the text on standard input.
 
     Raises:
-        Stop: if it is no text.
+        Stop: if it is no text, or nothing could be found in it.
     """
     name = survey.stdin_filename or "stdin"
+    survey.check_languages([name])
     raw = sys.stdin.buffer.read(survey.max_bytes + 1)
     return files.decoded(name, Path(name), raw, survey.max_bytes)
 
@@ -106,10 +169,12 @@ def found(survey: Survey, meter: Meter) -> Iterator[Seen]:
     """Yield what is in each file for the only step, in order.
 
     Raises:
-        Stop: if a file told by name cannot be read, or a target is not in it.
+        Stop: if a file told by name cannot be read, a target is not in it, or nothing could be
+            found in any of them.
     """
-    [selectors] = survey.steps
-    yield from _look_into(_listed(survey, meter), selectors, meter)
+    [selectors], listed = survey.steps, _listed(survey, meter)
+    yield from _look_into(listed, selectors, meter)
+    survey.check_languages(listed.names)
 
 
 def _listed(survey: Survey, meter: Meter) -> Found:
@@ -135,7 +200,7 @@ def _listed(survey: Survey, meter: Meter) -> Found:
 
 def _look_into(listed: Found, selectors: Selectors, meter: Meter) -> Iterator[Seen]:
     meter.begin("looking", len(listed), "files")
-    for number, seen in enumerate(scanning.scan([*listed.named, *listed.walked], selectors)):
+    for number, seen in enumerate(scanning.scan(listed.names, selectors)):
         if seen.refusal and number < len(listed.named):
             raise Stop(Exit.USAGE, seen.refusal)
         meter.step()

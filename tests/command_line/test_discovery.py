@@ -86,6 +86,34 @@ def test_a_module_called_secrets_is_source(diffill):
     assert listed(diffill("holes")) == ["secrets.py"]
 
 
+def test_a_file_named_in_two_ways_is_one(diffill):
+    path = write("sub/a.py")
+    Path("link.py").symlink_to("sub/a.py")
+    Path("linked").symlink_to("sub")
+    for names in (
+        ("sub/a.py", "./sub/a.py"),
+        ("sub/a.py", "link.py"),
+        ("link.py", "sub/a.py"),
+        ("sub/a.py", path.absolute()),
+        ("sub/a.py", "sub"),
+        ("sub", "linked/a.py"),
+        ("linked", "sub"),
+        ("*/*.py",),
+    ):
+        first = {"sub": "sub/a.py", "linked": "linked/a.py", "*/*.py": "linked/a.py"}
+        done = diffill("fill", *names, "--holes", "--write", "--json")
+        assert (done.code, done.err.count("1 file written")) == (0, 1), done.err
+        assert [file["file"] for file in done.json["files"]] == [first.get(names[0], names[0])]
+        path.write_text(HOLE)
+
+
+def test_an_empty_name_is_none(diffill):
+    write("a.py")
+    for command in ("fill", "holes", "check"):
+        done = diffill(command, "", *(() if command == "holes" else ("--holes",)))
+        assert (done.code, done.err) == (2, "diffill: an empty PATH names no file\n")
+
+
 def test_names_from_a_file(diffill, monkeypatch):
     for name in ("a.py", "b c.py", "d.py"):
         write(name)
@@ -132,6 +160,51 @@ def test_what_a_folder_holds_may_be_unreadable(diffill):
     done = diffill("fill", ".", "--holes", "--json")
     assert (done.code, done.json["summary"]["skipped"]) == (0, 1)
     assert diffill("fill", "bad.py", "--holes").code == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("py", "python"),
+        ("Python", "python"),
+        ("typscript", "typescript"),
+    ],
+)
+def test_a_slip_in_a_language_id_is_told(diffill, said, meant):
+    write("a.py")
+    for command in (("fill", "--lines", "1"), ("holes",), ("check", "--holes")):
+        done = diffill(*command, "a.py", "--language", said, engine=None)
+        told = f"diffill: --language {said}: did you mean {meant}?\n"
+        assert (done.code, done.out, done.err) == (2, "", told)
+
+
+def test_a_text_of_unknown_language_is_told(diffill, monkeypatch):
+    def feed():
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(HOLE.encode())))
+
+    def told(*arguments):
+        feed()
+        done = diffill(*arguments, engine=None)
+        assert (done.code, done.out) == (2, "")
+        return done.err
+
+    write("notes")
+    write("a.zig")
+    write("b.py")
+    of_unknown = "of unknown language; --language says which\n"
+    for command in (("fill", "--holes"), ("fill", "--symbol", "f"), ("holes",), ("repair",)):
+        assert told(*command, "-") == f"diffill: stdin: {of_unknown}"
+        assert told(*command, "notes") == f"diffill: notes: {of_unknown}"
+    assert told("check", "notes", "a.zig", "--holes") == f"diffill: notes and 1 more: {of_unknown}"
+    assert told("explain", "-", "--holes") == f"diffill: stdin: {of_unknown}"
+    assert "a.zig: no grammar for ruby" in told("holes", "a.zig", "--language", "ruby")
+    assert "missing: no such file" in told("holes", "missing")
+    feed()
+    assert "+first()" in diffill("fill", "-", "--holes", "--language", "python").out
+    mixed = diffill("fill", "b.py", "notes", "--holes")
+    assert (mixed.code, "1 file of unknown language not looked into" in mixed.err) == (0, True)
+    Path("empty").mkdir()
+    assert diffill("fill", "empty", "--holes").err == "diffill: nothing to edit: no file found\n"
 
 
 def test_standard_input(diffill, monkeypatch):

@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,23 @@ def test_symbols(places):
     assert places("--symbol", "area") == [method, function]
     assert places("--symbol", "Shape") == [CODE[CODE.index("class") : CODE.index("\n\n\ndef area")]]
     assert places("--symbol", "nowhere") == []
+
+
+def test_a_symbol_that_nothing_is_called_is_told(diffill, sample, monkeypatch):
+    path = sample(CODE)
+    symbols = [f"--symbol={name}" for name in ("Shape", "Shape.area", "are", "Area")]
+    told = "".join(
+        f"diffill: {name}: no function, method or class has that name\n" for name in ("are", "Area")
+    )
+    for few_files in (256, 0):
+        monkeypatch.setattr("editor_clients.command_line.scanning.FEW_FILES", few_files)
+        for command, code in (("fill", 4), ("check", 1), ("explain", 4)):
+            done = diffill(command, path, *symbols)
+            assert (done.code, done.err.startswith(told)) == (code, True), done.err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CODE.encode())))
+    done = diffill("fill", "-", *symbols, "--stdin-filename", "a.py")
+    assert (done.code, done.err.startswith(told)) == (4, True)
+    assert "has that name" not in diffill("fill", path, *symbols[:2]).err
 
 
 def test_a_fill_of_a_function_fills_its_body(diffill, sample):
