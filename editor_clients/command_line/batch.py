@@ -9,14 +9,15 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from editor_clients.command_line import files
 from editor_clients.command_line.engines import OpenEngine, engine_for, running
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.order import Dials
-from editor_clients.command_line.screen import Screen
+from editor_clients.command_line.screen import STDOUT, Screen
 from engine.client import EngineClient
 from engine.config import AT_ONCE
 from engine.errors import ConfigError, EngineError, EngineUnavailable
@@ -48,14 +49,25 @@ def run(
     """
     with _opened(source, target) as (lines, out):
         open_engine = open_engine or engine_for(model, screen)
-        with contextlib.suppress(OSError):  # a pipe cannot be cut
-            out.truncate(0)  # only now: older results outlive a model that cannot be had
-        failed = asyncio.run(_fill_all(lines, out, dials, open_engine, screen))
+        if target != "-":  # a redirection may append to what is there
+            with contextlib.suppress(OSError):  # a pipe cannot be cut
+                out.truncate(0)  # only now: older results outlive a model that cannot be had
+
+        def keep(answer: dict[str, object]) -> None:
+            with files.writing(out, STDOUT if target == "-" else target):
+                out.write(json.dumps(answer).encode() + b"\n")
+                out.flush()
+
+        failed = asyncio.run(_fill_all(lines, keep, dials, open_engine, screen))
     return Exit.REFUSED if failed else Exit.DONE
 
 
 async def _fill_all(
-    lines: BinaryIO, out: BinaryIO, dials: Dials, open_engine: OpenEngine, screen: Screen
+    lines: BinaryIO,
+    keep: Callable[[dict[str, object]], None],
+    dials: Dials,
+    open_engine: OpenEngine,
+    screen: Screen,
 ) -> int:
     size = _size(lines)
     # Who writes into a pipe may wait for each answer; and a line's limit counts from the asking.
@@ -74,8 +86,7 @@ async def _fill_all(
                     place, turn, filled = asked.popleft()
                     turn.set()
                     answer = await filled
-                    out.write(json.dumps(answer).encode() + b"\n")
-                    out.flush()
+                    keep(answer)
                     done += 1
                     failed += "error" in answer
                     report("filling", min(1.0, place / size) if size else None)

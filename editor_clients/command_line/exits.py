@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
+from typing import IO, Any
 
 
 class Exit(IntEnum):
@@ -25,6 +27,11 @@ class Stop(Exception):
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def abandon(stream: IO[Any]) -> None:
+    """Drop what a stream still holds: closed, or flushed at the end, it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def exit_of(error: Exception) -> Exit:

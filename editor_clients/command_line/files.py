@@ -11,10 +11,12 @@ import glob
 import os
 import stat
 import tempfile
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
-from editor_clients.command_line.exits import Exit, Stop
+from editor_clients.command_line.exits import Exit, Stop, abandon
 
 MAX_FILE_BYTES = 1 << 20
 _BOM = "\ufeff"
@@ -68,8 +70,8 @@ def decoded(name: str, target: Path, raw: bytes, max_bytes: int = MAX_FILE_BYTES
     return UserFile(name, target, raw, text.removeprefix(_BOM))
 
 
-def output(name: str, first_bytes: bytes) -> Path:
-    """Return where a command may leave a file of its own, which starts with `first_bytes`.
+def output(name: str, *starts: bytes) -> Path:
+    """Return where a command may leave a file of its own, which starts with one of `starts`.
 
     Raises:
         Stop: if there is no such folder, or something else in that place.
@@ -80,12 +82,29 @@ def output(name: str, first_bytes: bytes) -> Path:
             raise Stop(Exit.USAGE, f"{name}: cannot be written: there is no such folder")
         if path.is_file():
             with path.open("rb") as file:
-                start = file.read(len(first_bytes))
-            if start and start != first_bytes:
+                start = file.read(max(map(len, starts)))
+            if start and not start.startswith(starts):
                 raise Stop(Exit.USAGE, f"{name}: holds something else, which would be lost")
     except (OSError, ValueError) as error:
         raise Stop(Exit.USAGE, f"{name}: {why(error)}") from error
     return path
+
+
+@contextlib.contextmanager
+def writing(stream: IO[Any], name: str) -> Generator[None]:
+    """Write into a stream that is no file of the user's, and say why it takes no more.
+
+    Raises:
+        Stop: if the disk is full, say.
+        BrokenPipeError: if its reader has left.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon(stream)
+        raise Stop(Exit.REFUSED, f"{name}: {why(error)}") from error
 
 
 def check_writable(file: UserFile) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from editor_clients.command_line import arguments, packages
-from editor_clients.command_line.exits import Exit, Stop, exit_of
+from editor_clients.command_line.exits import Exit, Stop, abandon, exit_of
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
             )
         argv = sys.argv[1:] if argv is None else argv
         code = _dispatch(arguments.parser().parse_args(argv), argv, open_engine)
-        sys.stdout.flush()
+        _flush()
         return int(code)
     except SystemExit as end:  # argparse: it has said why
         return end.code if isinstance(end.code, int) else Exit.USAGE
@@ -42,8 +42,7 @@ def main(argv: Sequence[str] | None = None, *, open_engine: OpenEngine | None = 
         print("diffill: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes at exit and would complain; there is nobody to complain to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon(sys.stdout)  # there is nobody to complain to
         return Exit.BROKEN_PIPE
     except Exception as error:
         if os.environ.get("DIFFILL_DEBUG") == "1":
@@ -145,7 +144,9 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
         case "completion":
             import shtab
 
-            print(shtab.complete(arguments.parser(), shell=args.shell))
+            from editor_clients.command_line.screen import Screen
+
+            Screen().out(shtab.complete(arguments.parser(), shell=args.shell) + "\n")
             return Exit.DONE
         case "eval":
             from editor_clients.command_line import evaluation
@@ -158,6 +159,13 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             return run(args.model)
         case other:
             raise AssertionError(other)
+
+
+def _flush() -> None:
+    from editor_clients.command_line import files, screen
+
+    with files.writing(sys.stdout, screen.STDOUT):  # of libraries that print
+        sys.stdout.flush()
 
 
 def _screen(args: argparse.Namespace) -> Screen:

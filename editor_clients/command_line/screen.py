@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from editor_clients.command_line import diff
+from editor_clients.command_line import diff, files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.client import EngineStatus
     from engine.protocol import EditStats
 
+STDOUT = "standard output"
 ColorChoice = Literal["auto", "always", "never"]
 Report = Callable[[str, float | None], None]
 # Gives a text a style, which is the parameters of the escape sequence SGR.
@@ -32,9 +33,10 @@ class Screen:
 
     def out(self, text: str) -> None:
         """Write a result as it is: UTF-8 whatever the locale, line ends untouched."""
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stdout.buffer.flush()
+        with files.writing(sys.stdout, STDOUT):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+            sys.stdout.buffer.flush()
 
     def show_diff(self, text: str) -> None:
         """Print a diff, coloured for a terminal, byte for byte for everybody else."""

@@ -63,7 +63,8 @@ class Unfinished:
     def end(self) -> None:
         """Forget it all: the run ended by itself."""
         if self._file:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what a full disk did not take
+                self._file.close()
         self._forget()
 
     def _forget(self) -> None:

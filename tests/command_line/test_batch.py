@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import scripted_engine
+from command_process import start
 
 from editor_clients.command_line.main import main
 from engine.errors import EngineUnavailable
@@ -206,3 +207,12 @@ def test_older_results_outlive_a_model_that_cannot_be_had(diffill, sample):
     assert target.read_text() == "old\n"
     assert diffill("batch", source, target).code == 0
     assert json.loads(target.read_text())["id"] == 1
+
+
+def test_what_standard_output_is_appended_to_stays(sample):
+    source, log = sample(lines(case(1)), "in.jsonl"), sample("precious\n", "log")
+    with log.open("ab") as out:
+        process = start("echo", "batch", source, "-", stdout=out)
+    process.communicate(timeout=30)
+    kept, answer = log.read_text().splitlines()
+    assert (process.returncode, kept, json.loads(answer)["text"]) == (0, "precious", "a1")

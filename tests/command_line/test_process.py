@@ -7,9 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from command_process import ROOT, START, start, wait_until_ready
+
+from editor_clients.command_line import unfinished
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["this process", "as a terminal does"])
@@ -78,6 +81,49 @@ def test_a_reader_that_leaves_is_no_error(sample):
     assert process.wait(timeout=20) == 141
     assert "Traceback" not in err
     assert "Broken" not in err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("holes",),
+        ("fill", "a.py", "--holes"),
+        ("fill", "a.py", "--holes", "--json"),
+        ("fill", "a.py", "--holes", "--json=stream"),
+        ("fill", "a.py", "--holes", "--sarif"),
+        ("fill", "-", "--holes", "--language", "python", "--write"),
+        ("check", "--holes"),
+        ("explain", "a.py", "--holes"),
+        ("undo", "--list"),
+        ("config",),
+        ("completion", "bash"),
+        ("batch", "in.jsonl", "-"),
+        ("batch", "in.jsonl", "/dev/full"),
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_is_one_sentence(sample, args):
+    hole = sample("def f():\n    pass\n")
+    sample('{"id": 1, "prefix": "", "suffix": ""}\n' * 9, "in.jsonl")
+    with Path("/dev/full").open("wb") as full, hole.open() as source:
+        process = start("echo", *args, stdin=source, stdout=full)
+        _, err = process.communicate(timeout=30)
+    said = [line for line in err.splitlines() if line.startswith("diffill: ")]
+    name = "/dev/full" if args[-1] == "/dev/full" else "standard output"
+    assert (process.returncode, said[-1]) == (1, f"diffill: {name}: no space left on the disk")
+    for word in ("Traceback", "fault", "Exception", "Error"):
+        assert word not in err
+
+
+def test_answers_that_cannot_be_kept_do_not_matter(diffill, sample, tmp_path, monkeypatch):
+    path = sample("def f():\n    pass\n")
+
+    def opened(self, path):
+        return Path("/dev/full").open("w")
+
+    monkeypatch.setattr(unfinished.Unfinished, "_opened", opened)
+    done = diffill("fill", "a.py", "--holes", "--write")
+    assert (done.code, path.read_text()) == (0, "def f():\nfirst()\nsecond()\n")
 
 
 def test_output_is_utf8_in_any_locale(sample):
