@@ -30,6 +30,15 @@ def unified(name: str, old: str, new: str, *, context: int = 3) -> str:
     return "".join(pieces)
 
 
+def git_line(name: str) -> str:
+    """Return the line that tells git where a diff's name starts: at the top of the repository.
+
+    Without it `git apply` takes the name from the folder it is called in, or guesses.
+    """
+    old, new = (_header(name, side).removesuffix("\t") for side in ("a/", "b/"))
+    return f"diff --git {old} {new}\n"
+
+
 def coloured(diff: str) -> str:
     """Return a diff for a terminal, the words that differ between two lines highlighted.
 

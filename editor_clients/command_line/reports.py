@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from editor_clients.command_line import diff, files, sarif
+from editor_clients.command_line import diff, files, git, sarif
 from editor_clients.command_line.exits import Exit, Stop
 from editor_clients.command_line.outcomes import FileOutcome, SpanOutcome, Tally
 from editor_clients.command_line.screen import Screen
@@ -49,12 +49,10 @@ def report_for(form: str, screen: Screen, context: int) -> Report:
             return _Diffs(screen, context)
 
 
-def changes_of(outcome: FileOutcome, context: int = 3) -> str:
-    """Return a file's edits as a unified diff."""
-    bom = outcome.file.bom
-    return diff.unified(
-        outcome.file.name, bom + outcome.file.text, bom + outcome.text, context=context
-    )
+def changes_of(outcome: FileOutcome, context: int = 3, name: str = "") -> str:
+    """Return a file's edits as a unified diff, under another name than the user's if there is."""
+    file, bom = outcome.file, outcome.file.bom
+    return diff.unified(name or file.name, bom + file.text, bom + outcome.text, context=context)
 
 
 class _Diffs:
@@ -108,16 +106,21 @@ class _Sarif:
 
 
 class PatchFile:
-    """A file of all the diffs, which `git apply` takes in the folder it was made in."""
+    """A file of all the diffs, which `git apply` takes at the top of their repository.
+
+    Below the top git applies those below, and leaves the others out. Files outside of any
+    repository have the user's names, which count from the folder the patch was made in.
+    """
 
     def __init__(self, name: str) -> None:
-        self._path = files.output(name, b"--- ")
+        self._path = files.output(name, b"--- ", b"diff --git ")
         self._pieces: list[str] = []
 
     def file(self, outcome: FileOutcome) -> None:
         """Take a file's diff; one that was refused is left out."""
-        if not outcome.refusal:
-            self._pieces.append(changes_of(outcome))
+        name = git.name_of(outcome.file.target.resolve())
+        if not outcome.refusal and (changes := changes_of(outcome, name=name)):
+            self._pieces += [diff.git_line(name) if name else "", changes]
 
     def end(self, tally: Tally) -> None:
         """Write the patch."""
