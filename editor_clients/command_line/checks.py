@@ -25,6 +25,21 @@ _SHOWN_LINES = 5
 _NUMBER = re.compile(r"\d+")  # a message may name other lines, which the edit has moved
 
 
+def split(command: str) -> list[str]:
+    """Split a command line as a shell would.
+
+    Raises:
+        ValueError: if it is empty, or a quote is not closed.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ValueError(str(error).lower()) from error
+    if not words:
+        raise ValueError("the command is empty")
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command, split as a shell would, run without one."""
@@ -41,11 +56,9 @@ class Command:
             Stop: if it is empty, a quote is not closed, or there is no such program.
         """
         try:
-            words = shlex.split(source)
+            words = split(source)
         except ValueError as error:
-            raise Stop(Exit.USAGE, f"{option}: {str(error).lower()}") from error
-        if not words:
-            raise Stop(Exit.USAGE, f"{option}: the command is empty")
+            raise Stop(Exit.USAGE, f"{option}: {error}") from error
         if not shutil.which(words[0]):
             raise Stop(Exit.USAGE, f"{option}: {words[0]}: no such command")
         return cls(option, tuple(words), timeout_s)

@@ -13,6 +13,7 @@ from editor_clients.command_line import diff, files
 from editor_clients.command_line.editing import Choice, Offer
 from editor_clients.command_line.meter import Meter
 from editor_clients.command_line.screen import Screen
+from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, apply
 from grammars.validation import validate
 
@@ -69,10 +70,11 @@ class Prompt:
         span, old = offer.replacement.span, text
         while True:
             try:
-                text = _from_editor(text, Path(offer.name).suffix)
+                own = _from_editor(text, Path(offer.name).suffix)
             except OSError as error:
                 self._screen.warn(f"the editor failed: {files.why(error)}")
                 return old
+            text = with_line_end(own, line_end(offer.text))  # editors write those they like
             verdict = validate(offer.text, [Replacement(span, text)], offer.language)
             if verdict.ok:
                 self._show(offer, Replacement(span, text))

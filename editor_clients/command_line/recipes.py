@@ -23,6 +23,7 @@ which else are those of the command line.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,9 +31,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from editor_clients.command_line import files
+from editor_clients.command_line.checks import split
 from editor_clients.command_line.exits import Exit, Stop
-from engine.protocol import Effort
+from engine.errors import ConfigError
+from engine.protocol import EditRequest, Effort
 from grammars.search import QueryError, languages_of
+from grammars.span import Span
 
 MAX_STEPS = 32
 _TEXT, _TEXTS = (str,), (list,)
@@ -58,7 +62,17 @@ _CHECKS = {
     "check-timeout": (int, float),
 }
 _KINDS = {str: "a text", list: "a list of texts", dict: "a table", bool: "true or false"}
+# What the engine bounds, by its own names.
+_BOUNDED = {
+    "instruction": "instruction",
+    "max-tokens": "max_tokens",
+    "candidates": "candidates",
+    "seed": "seed",
+    "timeout": "deadline_s",
+}
 _PLACES = ("query", "symbols", "holes", "repair")
+_BRACKETS = "a step is written as [[step]], with two brackets"
+_ONE_BRACKET = re.compile(r"^\s*\[\s*step\s*\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,8 @@ def read(name: str) -> Recipe:
     try:
         return _Reader(name, text).recipe()
     except tomllib.TOMLDecodeError as error:
-        raise Stop(Exit.USAGE, f"{name}: not TOML: {error}") from error
+        hint = f"; {_BRACKETS}" if _ONE_BRACKET.search(text) else ""
+        raise Stop(Exit.USAGE, f"{name}: not TOML: {error}{hint}") from error
 
 
 class _Reader:
@@ -92,6 +107,8 @@ class _Reader:
         self._data = tomllib.loads(text)
 
     def recipe(self) -> Recipe:
+        if not isinstance(self._data.get("step", []), list):
+            raise self._wrong(("step",), _BRACKETS)
         self._check(self._data, _TOP, ())
         steps = cast("list[Any]", self._data.get("step", []))
         if not steps:
@@ -102,11 +119,12 @@ class _Reader:
             self._check_step(step, ("step", number))
         checks = self._data.get("checks", {})
         self._check(checks, _CHECKS, ("checks",))
+        self._check_checks(checks)
         return Recipe(tuple(self._data.get("paths", ())), tuple(steps), checks)
 
     def _check_step(self, step: Any, at: tuple[str | int, ...]) -> None:
         if not isinstance(step, dict):
-            raise self._wrong(("step",), "step is written as [[step]], a table of its own")
+            raise self._wrong(at, _BRACKETS)
         self._check(cast("dict[str, Any]", step), _STEP, at)
         if not any(step.get(key) for key in _PLACES):
             raise self._wrong(at, f"no places: say {', '.join(_PLACES[:-1])} or {_PLACES[-1]}")
@@ -119,6 +137,26 @@ class _Reader:
             raise self._wrong((*at, "instruction"), "a repair takes no instruction")
         if "effort" in step and step["effort"] not in list(Effort):
             raise self._wrong((*at, "effort"), f"effort is one of {', '.join(Effort)}")
+        for key, field in _BOUNDED.items():
+            if key in step:
+                try:
+                    EditRequest(text="x", spans=(Span(0, 1),), **{field: step[key]})
+                except ConfigError as error:
+                    told = str(error).replace(f"{field} is", f"{key} is")
+                    raise self._wrong((*at, key), told) from error
+
+    def _check_checks(self, checks: Mapping[str, Any]) -> None:
+        for key, value in checks.items():
+            at = ("checks", key)
+            if key == "check-timeout":
+                if not 0 < value < float("inf"):
+                    raise self._wrong(at, f"{key} is {value}, not a number of seconds")
+                continue
+            try:
+                for command in [value] if isinstance(value, str) else value:
+                    split(command)
+            except ValueError as error:
+                raise self._wrong(at, f"{key}: {error}") from error
 
     def _check(
         self,
@@ -136,8 +174,12 @@ class _Reader:
                 raise self._wrong((*at, key), f"{key} is empty")
 
     def _wrong(self, at: tuple[str | int, ...], message: str) -> Stop:
-        line = self._line_of(at)
-        return Stop(Exit.USAGE, f"{self._name}:{line}: {message}")
+        match at:
+            case ("step", int(number), *_):
+                message = f"step {number + 1}: {message}"
+            case _:
+                pass
+        return Stop(Exit.USAGE, f"{self._name}:{self._line_of(at)}: {message}")
 
     def _line_of(self, at: tuple[str | int, ...]) -> int:
         """Return the line on which a value starts: the text up to there, read alone, lacks it."""

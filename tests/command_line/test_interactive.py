@@ -82,6 +82,15 @@ def test_the_line_end_editors_add_is_not_the_users(ask, editor, content):
     assert ask("ey")[1] == CODE.replace("pass", "first()\nsecond()")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_the_user_writes_gets_the_line_ends_of_the_file(ask, editor, end):
+    editor("'mine()\\nsecond()\\r\\nthird()'")
+    code = CODE.replace("\n", end)
+    done, text = ask("ey", code)
+    assert done.code == 0
+    assert text == code.replace("pass", f"mine(){end}second(){end}third()")
+
+
 def test_an_editor_that_fails_loses_nothing(ask, editor, monkeypatch):
     editor("1 / 0")
     done, text = ask("ey")

@@ -93,17 +93,23 @@ def test_checks_and_settings_of_a_recipe(diffill, sample, recipe):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "shout"', "nmae = 1", "recipe.toml:4: unknown key 'nmae'; known: name, query"),
-        ('"louder"', "5", "recipe.toml:6: instruction is 5, not a text"),
-        ('"louder"', '""', "recipe.toml:6: instruction is empty"),
-        ('"louder"', '"a"\nseed = true', "recipe.toml:7: seed is True, not a number"),
+        ('name = "shout"', "nmae = 1", "recipe.toml:4: step 1: unknown key 'nmae'; known: name"),
+        ('"louder"', "5", "recipe.toml:6: step 1: instruction is 5, not a text"),
+        ('"louder"', '""', "recipe.toml:6: step 1: instruction is empty"),
+        ('"louder"', '"a"\nseed = true', "recipe.toml:7: step 1: seed is True, not a number"),
         ('"louder"', '"a"\neffort = "much"', "effort is one of quick, balanced, thorough"),
-        ('"louder"', '"a"\nrepair = true', "recipe.toml:6: a repair takes no instruction"),
+        ('"louder"', '"a"\nrepair = true', "recipe.toml:6: step 1: a repair takes no instruction"),
         ('"a.py"', '"a.py", 3', "recipe.toml:1: paths is ['a.py', 3], not a list of texts"),
-        ("(identifier) @it\n", "(nonsense) @it\n", "recipe.toml:9: query: python: Invalid node"),
-        ("[[step]]\nquery", "[[step]]\nname = 'a'\n[[step]]\nquery", "recipe.toml:8: no places"),
+        ("(identifier) @it\n", "(nonsense) @it\n", "recipe.toml:9: step 2: query: python: Invalid"),
+        (
+            "[[step]]\nquery",
+            "[[step]]\nname = ''\n[[step]]\nquery",
+            "recipe.toml:9: step 2: name is empty",
+        ),
         ("[[step]]\nquery", "[[step\nquery", "not TOML: Expected ']]' at the end of an array"),
-        ("[[step]]", "[other]", "recipe.toml"),
+        ("[[step]]\nquery", "[[step]]\n[[step]]\nquery", "recipe.toml:8: step 2: no places"),
+        ("[[step]]\nquery", "[other]\nquery", "recipe.toml:8: unknown key 'other'; known: paths,"),
+        ('"louder"', '" "', "recipe.toml:6: step 1: the instruction is empty"),
     ],
 )
 def test_a_recipe_that_is_none(diffill, sample, recipe, old, new, message):
@@ -113,6 +119,59 @@ def test_a_recipe_that_is_none(diffill, sample, recipe, old, new, message):
     assert done.code == 2
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("max-tokens", "0", "max-tokens is 0, not between 1 and 1024"),
+        ("candidates", "99", "candidates is 99, not between 1 and 16"),
+        ("seed", "-1", "seed is -1, not between 0 and "),
+        ("timeout", "-5", "timeout is -5, not between 0.0 and 3600.0"),
+        ("timeout", "nan", "timeout is nan, not between 0.0 and 3600.0"),
+    ],
+)
+def test_a_bound_is_told_before_the_first_edit(diffill, sample, recipe, key, value, told):
+    path = sample(CODE)
+    done = diffill("run", recipe(f"{RECIPE}{key} = {value}\n"), "--write", engine="dies")
+    assert (done.code, path.read_text()) == (2, CODE)
+    assert done.err.startswith(f"diffill: {path.parent}/recipe.toml:11: step 2: {told}")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("check-timeout = -5", "check-timeout is -5, not a number of seconds"),
+        ("check-timeout = 0", "check-timeout is 0, not a number of seconds"),
+        ("check-timeout = inf", "check-timeout is inf, not a number of seconds"),
+        ("check-cmd = '\"'", "check-cmd: no closing quotation"),
+        ("lint-cmd = ['ruff check', ' ']", "lint-cmd: the command is empty"),
+    ],
+)
+def test_checks_are_looked_at_before_they_are_needed(diffill, sample, recipe, line, told):
+    sample(CODE)
+    done = diffill("run", recipe(f"{RECIPE}[checks]\n{line}\n"), engine="dies")
+    assert (done.code, done.err.endswith(f"/recipe.toml:12: {told}\n")) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    "wrong", ["[step]\nholes = true\n", "step = 3\n", "step = [3]\n", "[step]\n[step]\n"]
+)
+def test_a_step_has_two_brackets(diffill, sample, recipe, wrong):
+    done = diffill("run", recipe(f"paths = ['a.py']\n{wrong}"), engine="dies")
+    assert done.code == 2
+    assert done.err.endswith(" a step is written as [[step]], with two brackets\n")
+
+
+def test_a_symbol_that_no_step_finds_is_told(diffill, sample, recipe):
+    sample(CODE)
+    first, second = ('[[step]]\nsymbols = ["one"]\n', '[[step]]\nsymbols = ["two"]\n')
+    done = diffill("check", "a.py", "--recipe", recipe(first + second))
+    assert done.err.startswith(
+        "diffill: one: no function, method or class has that name\n"
+        "diffill: two: no function, method or class has that name yet\n"
+    )
 
 
 def test_a_recipe_needs_steps_and_a_file(diffill, sample, recipe):
