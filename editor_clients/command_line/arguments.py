@@ -126,7 +126,7 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     group.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of draws; the same one draws the same"
     )
-    group.add_argument("--max-tokens", type=int, metavar="N", help="longest text of a span")
+    group.add_argument("--max-tokens", type=int, metavar="N", help="longest fill of a span")
     group.add_argument("--candidates", type=int, metavar="N", help="attempts to choose from")
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="time for one edit")
     return model, manners, dials
