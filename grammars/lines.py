@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, count
 from operator import add
 
-from grammars.span import Span
+from grammars.span import Replacement, Span
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 # At the margin, and no continuation of what stands above.
@@ -21,9 +21,26 @@ _TOP_LEVEL = re.compile(r"(?!(?:elif|else|except|finally)\b)[^\s#)\]}]")
 class LineIndex:
     """Where each line of a text starts. Lines count from 0; the last one may be empty."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, starts: list[int] | None = None) -> None:
         self.text = text
-        self.starts = [0, *(_ends(text) if "\r" in text else _line_feeds(text))]
+        self.starts = starts or [0, *(_ends(text) if "\r" in text else _line_feeds(text))]
+
+    def after(self, change: Replacement, text: str) -> LineIndex:
+        """Return the index of `text`, which a change makes of this one's.
+
+        Only the lines at the change are looked for: a client may send a thousand changes at once.
+        """
+        start, end, old = change.span.start, change.span.end, self.starts
+        by = len(change.text) - len(change.span)
+        # With the characters around: a CR and an LF may have come together, or apart.
+        first = max(start - 1, 0)
+        around = LineIndex(text[first : end + by + 1]).starts[1:]
+        starts = [
+            *old[: max(bisect_left(old, start), 1)],
+            *(first + at for at in around if first + at <= end + by),
+            *(at + by for at in old[bisect_right(old, end) :]),
+        ]
+        return LineIndex(text, starts)
 
     def __len__(self) -> int:
         return len(self.starts)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lsprotocol import types as lsp
 
 from grammars.lines import LineIndex
-from grammars.span import Span
+from grammars.span import Replacement, Span
 
 
 def _utf8(char: str) -> int:
@@ -36,7 +36,12 @@ class Positions:
 
     def __init__(self, lines: LineIndex, encoding: lsp.PositionEncodingKind | str) -> None:
         self.lines = lines
+        self._encoding = encoding
         self._width = _WIDTHS[encoding]
+
+    def after(self, change: Replacement, text: str) -> Positions:
+        """Return the converter for `text`, which a change makes of this one's."""
+        return Positions(self.lines.after(change, text), self._encoding)
 
     def offset(self, position: lsp.Position) -> int:
         """Return the character a position stands before.

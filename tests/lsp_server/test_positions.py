@@ -5,7 +5,7 @@ from lsp_text import ENCODINGS, boundaries, position, random_text
 from lsprotocol import types as lsp
 
 from grammars.lines import LineIndex
-from grammars.span import Span
+from grammars.span import Replacement, Span, apply
 from lsp_server.positions import Positions
 
 
@@ -55,3 +55,22 @@ def test_a_lone_surrogate_counts_as_one_character():
 def test_an_inverted_range_is_put_right():
     inverted = lsp.Range(lsp.Position(0, 3), lsp.Position(0, 1))
     assert positions("abcd").span(inverted) == Span(1, 3)
+
+
+@pytest.mark.parametrize("pieces", ["\r\n", "\r\na", "\n😀bc"])
+def test_after_changes_the_lines_are_those_of_the_new_text(pieces):
+    random = Random(7)
+
+    def some(most):
+        return "".join(random.choices(pieces, k=random.randrange(most)))
+
+    for _ in range(300):
+        text = some(12)
+        converter = positions(text)
+        for _ in range(8):
+            start, end = sorted(random.choices(range(len(text) + 1), k=2))
+            change = Replacement(Span(start, end), some(5))
+            text = apply(text, [change])
+            converter, anew = converter.after(change, text), positions(text)
+            assert (converter.lines.text, converter.lines.starts) == (text, anew.lines.starts)
+            assert converter.position(len(text)) == anew.position(len(text))
