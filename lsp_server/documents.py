@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -23,13 +24,15 @@ from pygls.uris import to_fs_path
 from grammars.languages import language_of_path
 from grammars.lines import LineIndex
 from grammars.span import Replacement, Span, apply, minimal
-from lsp_server.edits import moved
-from lsp_server.failures import Refused
+from lsp_server.edits import Shift, moved
+from lsp_server.failures import Refused, Stale
 from lsp_server.positions import Positions
 
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED_CHANGES = 512
+
+_THIS_MACHINE = re.compile("^file://localhost/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,16 @@ class Snapshot:
         """The converter for positions in this text."""
         return Positions(LineIndex(self.text), self.encoding)
 
+    def changed(self, change: Replacement, revision: int) -> Snapshot:
+        """Return the document after a change."""
+        new = replace(self, text=apply(self.text, [change]), revision=revision)
+        vars(new)["positions"] = self.positions.after(change, new.text)  # cached, as if asked for
+        return new
+
     @property
     def path(self) -> str:
         """The file's path, or what stands in its place for an unsaved document."""
-        return to_fs_path(self.uri) or unquote(self.uri)
+        return _fs_path(self.uri) or unquote(self.uri)
 
     @property
     def language(self) -> str:
@@ -65,18 +74,28 @@ class Snapshot:
 
 def local_path(uri: str) -> Path | None:
     """Return the path of a file on this machine, None for what is shown from elsewhere."""
-    path = to_fs_path(uri) if uri.startswith("file:") else None
+    path = _fs_path(uri)
     return Path(os.path.normpath(path)) if path and "\0" not in path else None
+
+
+def _fs_path(uri: str) -> str | None:
+    """Return the path that a URI names, None if it names none."""
+    try:
+        # pygls takes every host for a part of the path.
+        return to_fs_path(_THIS_MACHINE.sub("file:///", uri))
+    except ValueError:  # what stands in `[]` for a host is no address
+        return None
 
 
 @dataclass
 class _Document:
     snapshot: Snapshot
-    # Each change with the revision it was applied to.
-    changes: deque[tuple[int, Replacement]] = field(
+    # What each change did, with the revision it was applied to.
+    shifts: deque[tuple[int, Shift]] = field(
         default_factory=lambda: deque(maxlen=MAX_REMEMBERED_CHANGES)
     )
     in_sync: bool = True
+    is_behind: bool = False  # the client has another text, which is to come
 
 
 class Documents:
@@ -107,7 +126,8 @@ class Documents:
 
     def change(
         self,
-        identifier: lsp.VersionedTextDocumentIdentifier,
+        identifier: lsp.VersionedTextDocumentIdentifier
+        | lsp.OptionalVersionedTextDocumentIdentifier,
         changes: Iterable[lsp.TextDocumentContentChangeEvent],
     ) -> str | None:
         """Apply a notification's changes, one after the other.
@@ -119,25 +139,47 @@ class Documents:
             Refused: if the document is not open.
         """
         document = self._find(identifier.uri)
+        document.is_behind = False
         was_in_sync = document.in_sync
         # An equal version is let pass: a client that does not count sends the same one for ever.
-        if identifier.version < document.snapshot.version:
-            log.error("version %s came after %s", identifier.version, document.snapshot.version)
+        last = document.snapshot.version
+        version = last if identifier.version is None else identifier.version
+        if version < last:
+            log.error("version %s came after %s", version, last)
             document.in_sync = False
         for change in changes:
             self._apply(document, change)
-        document.snapshot = replace(document.snapshot, version=identifier.version)
+        document.snapshot = replace(document.snapshot, version=version)
         return _out_of_sync(document) if was_in_sync and not document.in_sync else None
+
+    def lose(self, uri: str) -> str | None:
+        """Take note that a change could not be read; the message for the user is returned, once.
+
+        Raises:
+            Refused: if the document is not open.
+        """
+        document = self._find(uri)
+        was_in_sync, document.in_sync = document.in_sync, False
+        return _out_of_sync(document) if was_in_sync else None
+
+    def expect(self, snapshot: Snapshot, text: str) -> None:
+        """Take note that the client has made `text` of a document, if it did not say so yet."""
+        document = self._documents.get(unquote(snapshot.uri))
+        if document and document.snapshot.revision == snapshot.revision:
+            document.is_behind = text != snapshot.text
 
     def get(self, uri: str) -> Snapshot:
         """Return a document as it is now.
 
         Raises:
             Refused: if it is not open or not in sync.
+            Stale: if the client has another text.
         """
         document = self._find(uri)
         if not document.in_sync:
             raise Refused(_out_of_sync(document))
+        if document.is_behind:
+            raise Stale
         return document.snapshot
 
     def is_open(self, uri: str) -> bool:
@@ -161,12 +203,12 @@ class Documents:
         document = self._find(uri)
         if revision == document.snapshot.revision:
             return span
-        if all(before != revision for before, _ in document.changes):
+        if all(before != revision for before, _ in document.shifts):
             return None
         place: Span | None = span
-        for before, change in document.changes:
+        for before, shift in document.shifts:
             if place and before >= revision:
-                place = moved(place, change)
+                place = moved(place, shift)
         return place
 
     def _find(self, uri: str) -> _Document:
@@ -186,14 +228,13 @@ class Documents:
             document.in_sync = True
         replacement = Replacement(span, change.text)
         # Clients may replace more than they change; only the change itself moves spans.
-        document.changes.append((old.revision, minimal(old.text, replacement)))
-        document.snapshot = replace(
-            old, text=apply(old.text, [replacement]), revision=next(self._revisions)
-        )
+        smallest = minimal(old.text, replacement)
+        document.shifts.append((old.revision, Shift.of(old.text, smallest)))
+        document.snapshot = old.changed(smallest, next(self._revisions))
 
 
 def _out_of_sync(document: _Document) -> str:
     return (
-        f"changes of {document.snapshot.path} arrived in the wrong order: "
+        f"changes of {document.snapshot.path} arrived in the wrong order or could not be read: "
         "close and open the file to edit it with Diffill again"
     )

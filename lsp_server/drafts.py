@@ -12,6 +12,7 @@ from lsprotocol import types as lsp
 
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Excerpt, Frame
 from grammars.span import Replacement, Span, apply
+from grammars.validation import validate
 from lsp_server.context import context_of
 from lsp_server.documents import Snapshot, local_path
 from lsp_server.doubts import Sureness
@@ -41,6 +42,7 @@ class Change:
     snapshot: Snapshot
     replacements: tuple[Replacement, ...]
     doubts: tuple[Span, ...] = ()  # in the text that it makes
+    whole: tuple[Replacement, ...] = ()  # what was proposed, before it was trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ async def draft(
     that and sending it.
 
     Raises:
-        Stale: if the text of a place has changed meanwhile.
+        Stale: if the text of a place has changed meanwhile, or so that the edit does not fit.
         Refused: if a document is left alone.
         EngineError: from the engine.
     """
@@ -128,8 +130,7 @@ async def draft(
         if proposals[-1].candidate is None:
             session.metrics.count(Kind.EDIT, Event.REFUSED)
             return Draft((), stats, _reason(proposals[-1], is_one=len(snapshots) == 1))
-        # All at the same moment: while one was made, another may have changed.
-        changes = [change for p in proposals if (change := _change(session, p)).replacements]
+        changes = await _placed(session, proposals)
         for change in changes:
             session.offers.show(
                 Kind.EDIT, change.snapshot, [change.replacements], doubts=change.doubts
@@ -180,7 +181,7 @@ async def _proposed(
         frames=True,
     )
     with counted(session.metrics, Kind.EDIT):
-        result = await session.engine.edit(request, on_frame)
+        result = await session.edit(request, on_frame)
     candidate = _accepted(result, spans, each_alone=order.rolls > 0)
     if candidate and not candidate.verdict.checked:
         session.log(f"no grammar for {snapshot.language or 'this file'}: the edit is not checked")
@@ -215,6 +216,25 @@ def _holder(spans: Sequence[Span], part: Span) -> Span | None:
     return next((s for s in spans if s.holds(part)), None)
 
 
+async def _placed(session: Session, proposals: Sequence[_Proposal]) -> list[Change]:
+    """Return what changes today's texts, judged again where the engine saw another one."""
+    judged = {proposal.snapshot.revision for proposal in proposals}
+    while True:
+        # All at the same moment: while one was made or judged, another may have changed.
+        changes = [_change(session, proposal) for proposal in proposals]
+        new = [change for change in changes if change.snapshot.revision not in judged]
+        if not new:
+            return [change for change in changes if change.replacements]
+        # Off the loop: it parses the documents.
+        if not await asyncio.to_thread(all, map(_fits, new)):
+            raise Stale
+        judged.update(change.snapshot.revision for change in new)
+
+
+def _fits(change: Change) -> bool:
+    return validate(change.snapshot.text, change.whole, change.snapshot.language).ok
+
+
 def _change(session: Session, proposal: _Proposal) -> Change:
     """Return what changes today's text, all places of which must be as they were."""
     old, spans, candidate = proposal.snapshot, proposal.spans, proposal.candidate
@@ -228,16 +248,18 @@ def _change(session: Session, proposal: _Proposal) -> Change:
             raise Stale
         shifts[span] = place.start - span.start
     changes: list[Replacement] = []
+    whole: list[Replacement] = []
     doubts: list[Span] = []
     shift = 0
     for made in sorted(candidate.replacements, key=lambda r: r.span):
         holder = _holder(spans, made.span)
         assert holder is not None, "checked before"
         there = Span(made.span.start + shifts[holder], made.span.end + shifts[holder])
-        change = fitted(today.text, Replacement(there, made.text))
+        whole.append(Replacement(there, made.text))
+        change = fitted(today.text, whole[-1])
         if len(change.span) or change.text:
             changes.append(change)
             start = there.start + shift
             doubts += proposal.sureness.doubts(spans.index(holder), made.text, start)
         shift += len(change.text) - len(change.span)
-    return Change(today, tuple(changes), tuple(doubts))
+    return Change(today, tuple(changes), tuple(doubts), tuple(whole))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsprotocol import types as lsp
@@ -16,16 +17,46 @@ if TYPE_CHECKING:
 _ANNOTATION = "diffill"
 
 
-def moved(span: Span, change: Replacement) -> Span | None:
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What a change of a text does to the spans around it."""
+
+    span: Span
+    by: int  # how far what stands behind it moves
+    # What touches the change is glued to nothing: a line that began there, or ended, does so still.
+    spares_behind: bool
+    spares_before: bool
+
+    @classmethod
+    def of(cls, text: str, change: Replacement) -> Shift:
+        """Return what a change of `text` does."""
+        start, end, new = change.span.start, change.span.end, change.text
+        before, behind = text[max(start - 1, 0) : start], text[end : end + 1]
+        old = change.span.of(text)
+        return cls(
+            change.span,
+            len(new) - len(old),
+            _is_edge((before + old)[-1:]) and _is_edge((before + new)[-1:]),
+            _is_edge(before) or (_is_edge((old + behind)[:1]) and _is_edge((new + behind)[:1])),
+        )
+
+
+def _is_edge(char: str) -> bool:
+    return char in ("", "\n", "\r")  # at the start or end of the text there is none
+
+
+def moved(span: Span, shift: Shift) -> Span | None:
     """Return where a span is after a change elsewhere, None if the change was inside.
 
-    Text typed right before or behind a span leaves it alone. An empty span has no inside but the
-    cursor it stands for: whatever touches it changes it.
+    What is typed right before or behind a span is inside, but for whole lines. An empty span has no
+    inside but the cursor it stands for: whatever touches it changes it.
     """
-    if change.span.end < span.start or (change.span.end == span.start and len(span)):
-        shift = len(change.text) - len(change.span)
-        return Span(span.start + shift, span.end + shift)
-    if change.span.start > span.end or (change.span.start == span.end and len(span)):
+    start, end = shift.span.start, shift.span.end
+    if start == end and not shift.by:
+        return span
+    if end < span.start or (end == span.start and len(span) and shift.spares_behind):
+        return Span(span.start + shift.by, span.end + shift.by)
+    if start > span.end or (start == span.end and len(span) and shift.spares_before):
         return span
     return None
 

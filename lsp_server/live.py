@@ -15,8 +15,8 @@ Of each place at most 20 a second are sent, the newest wins, the last one always
 exactly once, before the edit itself, `diffill/frameEnd`:
     {"request": str, "uri": str, "outcome": "done" | "refused" | "cancelled" | "failed"}
 A command whose arguments are wrong or out of date has an error for an answer, and neither of them.
-Later errors are RequestCancelled, ContentModified (a place was edited meanwhile: "failed") and
-RequestFailed.
+Later errors are RequestCancelled, ContentModified (a place was edited meanwhile, or what is around
+it so that the edit does not fit: "failed") and RequestFailed.
 
 A client that announces `experimental.diffill.off: true` is sent, when it opens a document that is
 left alone, the notification `diffill/off`:
@@ -59,7 +59,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import Cancelled
-from lsp_server.failures import Refused
+from lsp_server.failures import Refused, Stale
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -130,7 +130,7 @@ class LiveView:
         try:
             today = documents.get(snapshot.uri)
             place = documents.relocate(snapshot.uri, snapshot.revision, self._spans[frame.span])
-        except Refused:  # closed meanwhile: there is nothing to show it on
+        except (Refused, Stale):  # closed or edited meanwhile: there is nothing to show it on
             return
         if place is None:
             return

@@ -45,7 +45,7 @@ def _off_limits(uri: str) -> str | None:
     """Say why a file is neither read nor edited: its name, or that of what it links to, tells."""
     secret = "files of this name may hold secrets: Diffill leaves them alone"
     # Editors show files by other schemes, too: of a remote machine, or as they were in git.
-    if is_secret(PurePath(unquote(urlsplit(uri).path).replace("\\", "/"))):
+    if is_secret(PurePath(unquote(_path(uri)).replace("\\", "/"))):
         return secret
     named = local_path(uri)
     if not named:
@@ -57,6 +57,13 @@ def _off_limits(uri: str) -> str | None:
         if is_refused(path):
             return f"the file is listed in {OUR_IGNORE_FILE}: Diffill leaves it alone"
     return None
+
+
+def _path(uri: str) -> str:
+    try:
+        return urlsplit(uri).path
+    except ValueError:  # what stands in `[]` for a host is no address
+        return uri
 
 
 def _num_bytes(text: str) -> int:

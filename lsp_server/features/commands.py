@@ -10,6 +10,7 @@ from typing import Any
 
 from lsprotocol import types as lsp
 
+from grammars.span import apply
 from lsp_server.arguments import (
     AT_ONE_PLACE,
     EVERYWHERE,
@@ -228,3 +229,8 @@ async def _apply(session: Session, proposal: Draft, label: str) -> None:
     answer = await session.ask(session.server.workspace_apply_edit(params))
     if not answer.applied:
         raise Refused(f"the editor did not apply the edit: {answer.failure_reason or 'no reason'}")
+    if not session.capabilities.document_changes:
+        # Without a version, an edit of the text before it would be applied, too.
+        for change in proposal.changes:
+            text = apply(change.snapshot.text, change.replacements)
+            session.documents.expect(change.snapshot, text)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -5,8 +6,8 @@ from lsp_text import ENCODINGS, boundaries, position, random_text
 from lsprotocol import types as lsp
 
 from grammars.span import Span
-from lsp_server.documents import Documents
-from lsp_server.failures import Refused
+from lsp_server.documents import Documents, local_path
+from lsp_server.failures import Refused, Stale
 
 URI = "file:///a.py"
 
@@ -54,9 +55,11 @@ def test_a_span_keeps_its_text_wherever_changes_move_it():
         revision = documents.get(URI).revision
         for version in range(2, 6):
             place = text.index("the span")
-            outside = [b for b in boundaries(text) if b <= place]
-            if random.random() < 0.5:
-                outside = [b for b in boundaries(text) if b >= place + 8]
+            outside = [b for b in boundaries(text) if b < place]
+            if not outside or random.random() < 0.5:
+                outside = [b for b in boundaries(text) if b > place + 8]
+            if not outside:
+                continue
             a, b = sorted(random.choices(outside, k=2))
             new = random_text(random, 4)
             change(documents, version, partial(text, a, b, new))
@@ -119,6 +122,45 @@ def test_changes_in_the_wrong_order_stop_until_the_whole_text_arrives():
     assert documents.get(URI).text == "whole"
 
 
+def test_a_change_that_was_lost_stops_until_the_whole_text_arrives():
+    documents = opened("abc")
+    assert "close and open" in documents.lose(URI)
+    assert documents.lose(URI) is None, "it is said once"
+    change(documents, 3, partial("abc", 0, 1, "x"))
+    with pytest.raises(Refused, match="could not be read"):
+        documents.get(URI)
+    change(documents, 4, lsp.TextDocumentContentChangeWholeDocument("whole"))
+    assert documents.get(URI).text == "whole"
+
+
+def test_a_change_without_a_version_leaves_it_as_it_was():
+    documents = opened("abc", version=7)
+    nameless = lsp.OptionalVersionedTextDocumentIdentifier(URI)
+    assert documents.change(nameless, [partial("abc", 0, 1, "x")]) is None
+    assert (documents.get(URI).text, documents.get(URI).version) == ("xbc", 7)
+
+
+def test_a_document_of_which_the_client_has_another_text_waits_for_it():
+    documents = opened("abc")
+    documents.expect(documents.get(URI), "xbc")
+    with pytest.raises(Stale):
+        documents.get(URI)
+    change(documents, 2, partial("abc", 0, 1, "x"))
+    assert documents.get(URI).text == "xbc"
+
+
+def test_nothing_is_waited_for_that_came_already_or_is_no_change():
+    documents = opened("abc")
+    before = documents.get(URI)
+    documents.expect(before, "abc")
+    assert documents.get(URI) == before
+    change(documents, 2, partial("abc", 0, 1, "x"))
+    documents.expect(before, "xbc")
+    assert documents.get(URI).text == "xbc"
+    documents.close(URI)
+    documents.expect(before, "xbc")
+
+
 def test_a_client_that_does_not_count_is_taken_at_its_order():
     documents = opened("abc", version=0)
     assert change(documents, 0, partial("abc", 0, 1, "x")) is None
@@ -136,6 +178,32 @@ def test_the_uri_may_be_escaped_differently():
     documents = Documents()
     documents.open(lsp.TextDocumentItem("file:///c%3A/a.py", "python", 1, ""))
     assert documents.get("file:///c:/a.py").uri == "file:///c%3A/a.py"
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///p/a%20b.py", Path("/p/a b.py")),
+        ("FILE:///p/a.py", Path("/p/a.py")),
+        ("file:/p/a.py", Path("/p/a.py")),
+        ("file://LocalHost/p/a.py", Path("/p/a.py")),
+        ("file:///p/../a.py", Path("/a.py")),
+        ("file:///a%00b.py", None),
+        ("file://[scratch]", None),
+        ("http://[x/y", None),
+        ("untitled:Untitled-1", None),
+        ("", None),
+    ],
+)
+def test_only_a_file_of_this_machine_has_a_path(uri, path):
+    assert local_path(uri) == path
+
+
+def test_a_document_whose_uri_is_none_spoils_no_other():
+    documents = opened("abc")
+    documents.open(lsp.TextDocumentItem("file://[scratch]", "python", 1, "x"))
+    assert documents.texts() == {Path("/a.py"): "abc"}
+    assert documents.get("file://[scratch]").path == "file://[scratch]"
 
 
 def test_the_file_name_tells_the_language_where_the_client_does_not():

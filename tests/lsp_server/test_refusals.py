@@ -30,7 +30,13 @@ def test_files_with_secrets_are_left_alone(start, name):
 
 
 @pytest.mark.parametrize(
-    "uri", ["untitled:.env", "git:/project/.env?%7B%22ref%22%3A1%7D", "file:///c%3A/a/.env"]
+    "uri",
+    [
+        "untitled:.env",
+        "git:/project/.env?%7B%22ref%22%3A1%7D",
+        "file:///c%3A/a/.env",
+        "http://[x/.env",
+    ],
 )
 def test_secrets_are_known_by_any_scheme(uri):
     assert "secrets" in reason(uri)
@@ -71,6 +77,17 @@ def test_the_ignore_file_is_read_anew_each_time(tmp_path, pattern, listed):
     assert bool(reason(uri)) is listed
     (tmp_path / ".diffillignore").unlink()
     assert reason(uri) is None
+
+
+@pytest.mark.parametrize("start", ["file://", "FILE://", "file:", "file://localhost"])
+def test_a_listed_file_is_left_alone_however_its_uri_is_written(tmp_path, start):
+    (tmp_path / ".diffillignore").write_text("listed.py\n")
+    assert ".diffillignore" in reason(f"{start}{tmp_path.as_posix()}/listed.py")
+    assert reason(f"{start}{tmp_path.as_posix()}/other.py") is None
+
+
+def test_what_is_no_uri_is_edited():
+    assert reason("file://[scratch]") is None
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
