@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from lsp_server.failures import Replaced
 from lsp_server.typing_pace import TypingPace
 
 MAX_REMEMBERED = 16
@@ -24,22 +25,33 @@ class Completions:
 
     def __init__(self) -> None:
         self.pace = TypingPace()
-        self._newest: dict[str, asyncio.Task[object]] = {}
+        self._newest: dict[tuple[str, bool], asyncio.Task[object]] = {}
         self._made: OrderedDict[tuple[str, str, str], _Made] = OrderedDict()
 
     @contextlib.contextmanager
-    def newest(self, uri: str) -> Generator[None]:
-        """Make the running task the document's only one: an older one is cancelled."""
+    def newest(self, uri: str, *, invoked: bool) -> Generator[None]:
+        """Make the running task the document's newest: older ones are cancelled.
+
+        An automatic one leaves an invoked one alone, for which somebody waits.
+
+        Raises:
+            Replaced: in those that are cancelled for a newer one.
+        """
         task = asyncio.current_task()
         assert task is not None
-        if older := self._newest.get(uri):
-            older.cancel()
-        self._newest[uri] = task
+        for kind in {False, invoked}:
+            if older := self._newest.pop((uri, kind), None):
+                older.cancel()
+        self._newest[uri, invoked] = task
         try:
             yield
+        except asyncio.CancelledError:
+            if self._newest.get((uri, invoked)) is not task:
+                raise Replaced from None
+            raise
         finally:
-            if self._newest.get(uri) is task:
-                del self._newest[uri]
+            if self._newest.get((uri, invoked)) is task:
+                del self._newest[uri, invoked]
 
     def remember(
         self, uri: str, prefix: str, suffix: str, texts: tuple[str, ...], *, invoked: bool

@@ -28,11 +28,19 @@ class Stale(Exception):
         super().__init__("the text was changed meanwhile: nothing was edited")
 
 
+class Replaced(Exception):
+    """A newer request took the place of this one."""
+
+    def __init__(self) -> None:
+        super().__init__("a newer request took its place")
+
+
 # The first match counts: a subclass stands before its base.
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (asyncio.CancelledError, lsp.LSPErrorCodes.RequestCancelled),
     (Cancelled, lsp.LSPErrorCodes.RequestCancelled),
     (Stale, lsp.LSPErrorCodes.ContentModified),
+    (Replaced, lsp.LSPErrorCodes.ServerCancelled),
     (InvalidParams, lsp.ErrorCodes.InvalidParams),
     (Refused, lsp.LSPErrorCodes.RequestFailed),
     (EngineError, lsp.LSPErrorCodes.RequestFailed),

@@ -54,7 +54,7 @@ async def _completed(
 ) -> lsp.InlineCompletionList | None:
     invoked = context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
     around = snapshot.uri, cursor.text[: cursor.at], cursor.text[cursor.at :]
-    with session.completions.newest(snapshot.uri):
+    with session.completions.newest(snapshot.uri, invoked=invoked):
         settings = session.settings
         if not settings.inline_completion or refusal(snapshot, settings):
             return None
@@ -99,7 +99,7 @@ async def _made(
     )
     try:
         with counted(session.metrics, Kind.COMPLETION):
-            result = await session.engine.edit(request)
+            result = await session.edit(request)
     except (Cancelled, DeadlineExceeded):
         if invoked:
             raise

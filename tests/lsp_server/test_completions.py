@@ -1,6 +1,9 @@
 import asyncio
 
+import pytest
+
 from lsp_server.completions import MAX_REMEMBERED, Completions
+from lsp_server.failures import Replaced
 from lsp_server.typing_pace import TypingPace
 
 URI = "file:///a.py"
@@ -52,20 +55,45 @@ def test_the_oldest_is_forgotten():
     assert find(completions, "1 = ", "") == ("a",)
 
 
-async def test_the_newest_request_of_a_document_is_the_only_one():
+@pytest.mark.parametrize(
+    ("older", "newer", "replaced"),
+    [(False, False, True), (False, True, True), (True, True, True), (True, False, False)],
+)
+async def test_the_newest_request_of_a_document_replaces_all_but_those_asked_for(
+    older, newer, replaced
+):
     completions = Completions()
     ended = asyncio.Event()
 
-    async def work(uri):
-        with completions.newest(uri):
+    async def work(uri, invoked):
+        with completions.newest(uri, invoked=invoked):
             await ended.wait()
 
-    first, other, second = (asyncio.create_task(work(uri)) for uri in ("a", "b", "a"))
-    done, _ = await asyncio.wait([first], timeout=10)
-    assert done == {first}
-    assert first.cancelled()
+    first, other, second = (
+        asyncio.create_task(work(uri, invoked))
+        for uri, invoked in (("a", older), ("b", older), ("a", newer))
+    )
+    if replaced:
+        with pytest.raises(Replaced):
+            await first
     ended.set()
-    await asyncio.gather(other, second)
+    await asyncio.gather(other, second, *([] if replaced else [first]))
+
+
+async def test_who_is_cancelled_is_not_replaced():
+    completions = Completions()
+
+    async def work():
+        with completions.newest("a", invoked=True):
+            began.set()
+            await asyncio.Event().wait()
+
+    began = asyncio.Event()
+    task = asyncio.create_task(work())
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 def test_the_wait_follows_the_typing_and_never_exceeds_the_setting():

@@ -4,7 +4,7 @@ import pytest
 from pygls.exceptions import JsonRpcInvalidParams
 
 from engine.errors import Cancelled, DeadlineExceeded, EngineUnavailable
-from lsp_server.failures import InvalidParams, Refused, Stale, response_error
+from lsp_server.failures import InvalidParams, Refused, Replaced, Stale, response_error
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from lsp_server.failures import InvalidParams, Refused, Stale, response_error
         (asyncio.CancelledError(), -32800),
         (Cancelled("replaced by a newer request"), -32800),
         (Stale(), -32801),
+        (Replaced(), -32802),
         (EngineUnavailable("it died"), -32803),
         (DeadlineExceeded("too slow"), -32803),
         (Refused("no"), -32803),
