@@ -1,8 +1,9 @@
 """The life of a request: started in order, cancelled at once, always answered.
 
-pygls 2.1.1 falls short in four ways: a coroutine handler starts later than the message that called
+pygls 2.1.1 falls short in five ways: a coroutine handler starts later than the message that called
 it and may see a newer document; cancelling a command does not reach its coroutine; a request with
-bad parameters, or one after `shutdown`, gets no answer; every error is a traceback in the log.
+bad parameters, or one after `shutdown`, gets no answer; a change that cannot be read is skipped as
+if it had not been made; every error is a traceback in the log.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from cattrs.errors import ClassValidationError
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol
-from pygls.protocol.json_rpc import MsgId, RPCRequest
+from pygls.protocol.json_rpc import JsonRPCNotification, MsgId, RPCRequest
 
 from lsp_server.failures import response_error
 
 if TYPE_CHECKING:
     from cattrs import Converter
     from pygls.lsp.server import LanguageServer
+
+# What arrives in place of a `textDocument/didChange` that cannot be read, its parameters as JSON.
+UNREADABLE_CHANGE = "diffill/unreadableChange"
 
 # Built-in handlers that make way: the server registers its own as ordinary features.
 _REPLACED = (
@@ -48,15 +52,29 @@ class Dispatcher(LanguageServerProtocol):
         self._running: dict[MsgId, asyncio.Future[object]] = {}
         for method in _REPLACED:
             del self.fm.builtin_features[method]
+        # Until LSP 3.15 the version of a change could be null.
+        converter.register_structure_hook(
+            lsp.VersionedTextDocumentIdentifier,
+            lambda data, _: converter.structure(data, lsp.OptionalVersionedTextDocumentIdentifier),
+        )
         self.fm.add_builtin_feature(lsp.EXIT, self._exit)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """Give a JSON object its type; a request that has none is answered with the error."""
+        """Give a JSON object its type; a request that has none is answered with the error.
+
+        None if it was answered, or tells something that nobody listens to.
+        """
+        if "jsonrpc" in data and "method" in data:
+            if "id" not in data and not self._listens_to(data["method"]):
+                return None
+            data.setdefault("params", None)
         try:
-            return super().structure_message(_with_known_trigger(data))
+            return super().structure_message(_in_today_s_terms(data))
         except JsonRpcException as error:
             if "id" not in data:
-                raise
+                if data.get("method") != lsp.TEXT_DOCUMENT_DID_CHANGE:
+                    raise
+                return JsonRPCNotification(UNREADABLE_CHANGE, self.VERSION, data["params"])
             answer = error.to_response_error()
             if isinstance(error.__cause__, ClassValidationError):
                 answer.message = "; ".join(transform_error(error.__cause__))
@@ -70,7 +88,7 @@ class Dispatcher(LanguageServerProtocol):
     def handle_message(self, message: Any) -> None:
         """Take one message, in the order of arrival."""
         if message is None:
-            return  # answered above
+            return  # done with above
         if isinstance(message, lsp.CancelNotification):
             if running := self._running.get(message.params.id):
                 running.cancel()
@@ -85,6 +103,10 @@ class Dispatcher(LanguageServerProtocol):
         for request in running:
             request.cancel()
         return running
+
+    def _listens_to(self, method: str) -> bool:
+        features = self.fm.builtin_features, self.fm.features
+        return method == lsp.CANCEL_REQUEST or any(method in known for known in features)
 
     def _exit(self, _params: object) -> None:
         # The writer stays open: cancelled requests are still to be answered.
@@ -124,13 +146,26 @@ class Dispatcher(LanguageServerProtocol):
             self._send_response(msg_id, result=done.result())
 
 
-def _with_known_trigger(data: dict[str, Any]) -> dict[str, Any]:
-    """Take the 0 that drafts of LSP 3.18 gave to an invoked inline completion for its 1."""
-    match data.get("params"):
-        case {"context": {"triggerKind": 0} as context} if (
-            data.get("method") == lsp.TEXT_DOCUMENT_INLINE_COMPLETION
-        ):
+def _in_today_s_terms(data: dict[str, Any]) -> dict[str, Any]:
+    """Give a message that older clients, or those of drafts, write differently its form of today.
+
+    The 0 that drafts of LSP 3.18 gave to an invoked inline completion is its 1, and a change whose
+    range is null has none. What is no string is no text: cattrs would make one of it, `None` of
+    null.
+    """
+    match data:
+        case {
+            "method": lsp.TEXT_DOCUMENT_INLINE_COMPLETION,
+            "params": {"context": {"triggerKind": 0} as context},
+        }:
             context["triggerKind"] = 1
+        case {"method": lsp.TEXT_DOCUMENT_DID_CHANGE, "params": {"contentChanges": [*changes]}}:
+            for change in changes:
+                if isinstance(change, dict):
+                    if change.get("range", ...) is None:
+                        del change["range"]
+                    if not isinstance(change.get("text", ""), str):
+                        del change["text"]
         case _:
             pass
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from threading import Event
@@ -13,7 +14,7 @@ from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
 from engine import __version__
-from lsp_server.dispatch import Dispatcher
+from lsp_server.dispatch import UNREADABLE_CHANGE, Dispatcher
 from lsp_server.names import COMMANDS, KIND, REPAIR_KIND
 from lsp_server.session import EngineFactory, Session
 from lsp_server.settings import Origin, Source
@@ -23,6 +24,7 @@ from lsp_server.settings import Origin, Source
 FEATURES: tuple[tuple[str, str, object], ...] = (
     (lsp.TEXT_DOCUMENT_DID_OPEN, "synchronisation.did_open", None),
     (lsp.TEXT_DOCUMENT_DID_CHANGE, "synchronisation.did_change", None),
+    (UNREADABLE_CHANGE, "synchronisation.did_change_unreadably", None),
     (lsp.TEXT_DOCUMENT_DID_CLOSE, "synchronisation.did_close", None),
     (
         lsp.TEXT_DOCUMENT_CODE_ACTION,
@@ -44,6 +46,21 @@ FEATURES: tuple[tuple[str, str, object], ...] = (
 )
 
 
+class _Reader(StdinAsyncReader):
+    """Reads messages in a thread of its own: parsing may hold all others for seconds."""
+
+    def __init__(self, stdin: BinaryIO) -> None:
+        super().__init__(stdin, ThreadPoolExecutor(1, "stdin"))
+
+    async def readline(self) -> bytes:
+        """Return the next line of a header, its one field that counts as pygls knows it."""
+        line = await super().readline()
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return b"Content-Length: %s\r\n" % value.strip()
+        return line
+
+
 class Server(LanguageServer):
     """A language server for one client."""
 
@@ -59,7 +76,7 @@ class Server(LanguageServer):
         try:
             await run_async(
                 stop_event=Event(),
-                reader=StdinAsyncReader(stdin),
+                reader=_Reader(stdin),
                 protocol=self.protocol,
                 error_handler=self.report_server_error,
             )
@@ -84,6 +101,8 @@ def create_server(engine_factory: EngineFactory, model: str | None = None) -> Se
     server.feature(lsp.INITIALIZE)(partial(Session.initialize, session))
     server.feature(lsp.INITIALIZED)(partial(Session.initialized, session))
     server.feature(lsp.WINDOW_WORK_DONE_PROGRESS_CANCEL)(partial(Session.cancel_progress, session))
+    changed_folders = lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS
+    server.feature(changed_folders)(partial(Session.change_folders, session))
     for method, name, options in FEATURES:
         server.feature(method, options)(partial(_feature, name, session))
     for name in COMMANDS:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
-from pygls.uris import to_fs_path
 
-from engine.client import EngineClient, EngineStatus, OnStatus
+from engine.client import EngineClient, EngineStatus, OnFrame, OnStatus
+from engine.protocol import EditRequest, EditResult, Excerpt
 from lsp_server.capabilities import Capabilities
 from lsp_server.completions import Completions
-from lsp_server.documents import Documents
+from lsp_server.documents import Documents, local_path
 from lsp_server.failures import Refused
 from lsp_server.metrics import Metrics
 from lsp_server.offers import Offers
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from lsp_server.surroundings import Chosen
 
 T = TypeVar("T")
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 # The model's name (None: the engine's default) and who wants to hear of its loading.
 EngineFactory = Callable[[str | None, OnStatus], EngineClient]
@@ -75,12 +79,32 @@ class Session:
         for problem in self._problems:
             self.warn(f"Diffill settings: {problem}")
 
-    @property
-    def engine(self) -> EngineClient:
-        """The engine; it is started by the first request that needs it."""
+    def change_folders(self, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+        """Follow the folders the client works in."""
+        gone = _paths(folder.uri for folder in params.event.removed)
+        kept = [folder for folder in self.folders if folder not in gone]
+        added = _paths(folder.uri for folder in params.event.added)
+        self.folders = tuple(dict.fromkeys([*kept, *added]))
+
+    async def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
+        """Have the engine make an edit; it is started by the first one.
+
+        Half a surrogate pair, which JSON can carry and no tokenizer takes, goes as U+FFFD.
+
+        Raises:
+            EngineError: from the engine.
+        """
         if self._engine is None:
             self._engine = self._engine_factory(self.settings.model, self._on_status)
-        return self._engine
+        told = request.instruction
+        whole = replace(
+            request,
+            text=_whole(request.text),
+            path=_whole(request.path),
+            context=tuple(Excerpt(_whole(e.path), _whole(e.text)) for e in request.context),
+            instruction=None if told is None else _whole(told),
+        )
+        return await self._engine.edit(whole, on_frame)
 
     async def close(self) -> None:
         """Stop the engine, and write what was counted."""
@@ -151,5 +175,13 @@ class Session:
 def _folders(params: lsp.InitializeParams) -> tuple[Path, ...]:
     """Return the folders the client works in, those that are on this machine."""
     uris = [folder.uri for folder in params.workspace_folders or ()] or [params.root_uri]
-    paths = [to_fs_path(uri) for uri in uris if uri and uri.startswith("file:")]
-    return tuple(Path(path) for path in paths or [params.root_path] if path)
+    paths = _paths(uris) or ([Path(params.root_path)] if params.root_path else [])
+    return tuple(paths)
+
+
+def _paths(uris: Iterable[str | None]) -> list[Path]:
+    return [path for uri in uris if uri and (path := local_path(uri))]
+
+
+def _whole(text: str) -> str:
+    return _HALF_PAIR.sub("\ufffd", text)

@@ -36,6 +36,16 @@ def did_change(session: Session, params: lsp.DidChangeTextDocumentParams) -> Non
         session.warn(problem)
 
 
+def did_change_unreadably(session: Session, params: object) -> None:
+    """Leave a document alone until its whole text comes, and say so."""
+    match params:
+        case {"textDocument": {"uri": str(uri)}} if session.documents.is_open(uri):
+            if problem := session.documents.lose(uri):
+                session.warn(problem)
+        case _:
+            log.error("a change that cannot be read is of no document that is open")
+
+
 def did_close(session: Session, params: lsp.DidCloseTextDocumentParams) -> None:
     """Forget a document."""
     if path := local_path(params.text_document.uri):

@@ -66,6 +66,30 @@ async def test_completions_bring_it_too(project):
         assert (await asked(client))["context"] == [{"path": "shop.py", "text": SHOP}]
 
 
+async def test_the_folders_follow_the_client(project):
+    async with raw_client() as client:
+        folder, other = (
+            {"uri": path.as_uri(), "name": "a"} for path in (project, project.parent / "other")
+        )
+        await client.initialize(LAZY, workspaceFolders=[other])
+        inner = project / "inner" / "main.py"
+        text = "from shop import Item\n\nx = Item()\n"
+        client.open(text, inner.as_uri())
+
+        async def shown():
+            found = await run(client, "context", here(inner.as_uri(), text))
+            return [each["path"] for each in found["result"]]
+
+        def change(**event):
+            client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+
+        assert await shown() == []
+        change(added=[folder], removed=[])
+        assert await shown() == ["shop.py"]
+        change(added=[], removed=[folder])
+        assert await shown() == []
+
+
 async def test_an_open_file_counts_as_it_is_in_the_editor(project):
     async with raw_client() as client:
         await client.initialize(LAZY, **at(project))

@@ -9,7 +9,8 @@ The line holds `script` and a JSON object:
              "unchecked", "die" or "outside"
 The engine tells what happens to it by window/logMessage: "engine: model NAME", "engine: asked
 REQUEST" (JSON, without the text), "engine: started TEXT" (JSON) and "engine: cancelled"; the
-request `test/running` returns how many edits are being made. It also prints to stdout, which must
+request `test/running` returns how many edits are being made, and the notification `test/occupy`
+keeps every thread of asyncio's pool busy until the release. It also prints to stdout, which must
 not reach the client.
 
 With `--engine-process` the engine is a child process, mortal_engine.py.
@@ -20,6 +21,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from threading import Event
 
 from lsprotocol import types as lsp
 
@@ -121,8 +123,16 @@ def main():
 
     server = create_server(engine)
 
+    released = Event()
+
+    @server.feature("test/occupy")
+    def occupy(*_params):
+        for _ in range(64):
+            asyncio.get_running_loop().run_in_executor(None, released.wait)
+
     @server.feature("test/release")
     def release(*_params):
+        released.set()
         for each in engines:
             each.released.set()
 
