@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from grammars.languages import language
 from grammars.lines import LineIndex
-from grammars.selection import DEFINITIONS, FUNCTIONS, WRAPPERS, definition_of
+from grammars.selection import DEFINITIONS, FUNCTIONS, WRAPPERS, definition_of, words
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
-# A name bound to a function value: `const f = () => {}`.
-_BINDINGS = frozenset({"variable_declarator", "public_field_definition", "field_definition"})
+# A name bound to a function value: `const f = () => {}`, `exports.f = function () {}`.
+_BINDINGS = words("""
+    variable_declarator public_field_definition field_definition assignment_expression
+""")
 _SYMBOLS = DEFINITIONS | {"type_spec"}
 
 Definition = tuple[str, str]  # the node's type, and the name
@@ -131,13 +133,17 @@ def _defines(node: Node, text: str, name: str) -> bool:
 
 
 def _binds_function(node: Node) -> bool:
-    value = node.field("value") if node.type in _BINDINGS else None
+    if node.type not in _BINDINGS:
+        return False
+    value = node.field("value") or node.field("right")
     return value is not None and value.type in FUNCTIONS
 
 
 def _name(node: Node, text: str) -> str:
     """Return what a definition is called, "" if it has no name of its own."""
     named: Node | None = node.field("name") or node.field("property")
+    if left := node.field("left"):
+        named = left.field("property") or left
     if node.type == "impl_item":
         named = node.field("type")
     inner = node
