@@ -33,11 +33,12 @@ _LEAVING = words("""
     return_statement return_expression raise_statement throw_statement yield yield_statement
     yield_expression co_return_statement co_yield_statement goto_statement loop_expression
 """)
-# Statements behind which nothing in their block is reached, but for what follows the colon there.
+# Statements behind which nothing in their block is reached, and what may stand there all the same:
+# what has a place of its own, and the `break` that many write behind the `return` of a case.
 _LEAVING_ITS_BLOCK = words("""
     return_statement raise_statement throw_statement break_statement continue_statement
 """)
-_MAY_FOLLOW = re.compile("comment|case|default|label|definition|declaration|preproc|clause")
+_MAY_FOLLOW = re.compile("comment|case|default|label|break|definition|declaration|preproc|clause")
 _REST = " \t\r\n});,"  # what may follow the last statement of a function
 # Calls after which nothing follows, as names or macros.
 _LAST_CALL = re.compile(

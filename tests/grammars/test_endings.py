@@ -99,6 +99,7 @@ def test_where_the_syntax_asks_for_more(language, source, breaks):
         ("javascript", "function f() {\n⟦  return 1;\n⟧  g();\n}\n", False),
         ("javascript", "function f() {\n⟦  return g();\n⟧  function g() {}\n}\n", True),
         ("c", "void f() {\n  switch (x) {\n  case 1:\n⟦    return;\n⟧  case 2: g();\n}}", True),
+        ("c", "void f() {\n  switch (x) {\n  case 1:\n⟦    return;\n    break;\n⟧  }\n}", True),
         ("java", "class A { int f() {\n⟦    throw e;\n⟧    return 1;\n}}", False),
         ("unknown", "a ⟦(⟧ b", True),
     ],
