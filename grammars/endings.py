@@ -8,7 +8,7 @@ from itertools import islice
 
 from grammars.lines import LineIndex
 from grammars.python_source import compile_fault
-from grammars.selection import FUNCTIONS, words
+from grammars.selection import FUNCTIONS, SEQUENCES, words
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -38,7 +38,7 @@ _LEAVING = words("""
 _LEAVING_ITS_BLOCK = words("""
     return_statement raise_statement throw_statement break_statement continue_statement
 """)
-_MAY_FOLLOW = re.compile("comment|case|default|label|break|definition|declaration|preproc|clause")
+_MAY_FOLLOW = re.compile("case|default|label|break|definition|declaration|preproc|clause")
 _REST = " \t\r\n});,"  # what may follow the last statement of a function
 # Calls after which nothing follows, as names or macros.
 _LAST_CALL = re.compile(
@@ -101,10 +101,17 @@ def unreached(text: str, place: Span, language_id: str) -> bool:
 
 
 def _is_followed(statement: Node) -> bool:
-    beside = statement.parent.named_children if statement.parent else []
+    """Tell whether the next statement in its block is one that only this one could lead to."""
+    block = statement.parent
+    if block is None or block.type not in SEQUENCES:
+        return False
+    behind = (
+        other
+        for other in block.named_children
+        if other.span.start >= statement.span.end and "comment" not in other.type
+    )
     return any(
-        other.span.start >= statement.span.end and not _MAY_FOLLOW.search(other.type)
-        for other in beside
+        not _MAY_FOLLOW.search(other.type) and len(other.span) > 1 for other in islice(behind, 1)
     )
 
 

@@ -34,7 +34,7 @@ WRAPPERS = words("""
     local_variable_declaration short_var_declaration expression_list
 """)
 # Nodes whose children are statements or members.
-_SEQUENCES = words("""
+SEQUENCES = words("""
     module program source_file translation_unit block statement_list statement_block
     compound_statement class_body interface_body object_type enum_body enum_body_declarations
     constructor_body annotation_type_body declaration_list field_declaration_list
@@ -127,7 +127,7 @@ def _statement(around: list[Node]) -> Node | None:
     for node, parent in pairwise(around):
         if node.type == "ERROR":
             return None
-        if parent.type in _SEQUENCES and node.type not in _SEQUENCES:
+        if parent.type in SEQUENCES and node.type not in SEQUENCES:
             return node
     return None
 

@@ -14,6 +14,10 @@ from grammars.syntax import Node, SyntaxTree, tree_of
 _BINDINGS = words("""
     variable_declarator public_field_definition field_definition assignment_expression
 """)
+# Definitions that may have parts in several places.
+_REPEATABLE = words("""
+    impl_item namespace_definition internal_module interface_declaration linkage_specification
+""")
 _SYMBOLS = DEFINITIONS | {"type_spec"}
 
 Definition = tuple[str, str]  # the node's type, and the name
@@ -91,10 +95,11 @@ def repeated_beside_itself(text: str, language_id: str, place: Span) -> list[Def
         own = node
         while own.parent and own.parent.type in WRAPPERS:
             own = own.parent
-        if not place.holds(own.span) or own.parent is None:
+        if not place.holds(own.span) or own.parent is None or node.type in _REPEATABLE:
             continue
+        header = _header(own, text)
         others = (other for other in own.parent.named_children if not place.holds(other.span))
-        if any(_header(other, text) == _header(own, text) for other in others):
+        if header and any(_header(other, text) == header for other in others):
             repeated.append(definition)
     return repeated
 

@@ -328,6 +328,9 @@ def test_constructors_and_other_names_are_not_repeats(language, text, new):
             True,
         ),
         ("java", "class A { X\n void f(int a) {} }", "void f(long a) {}", True),
+        ("rust", "X\n\nimpl A { fn f() {} }\n", "impl A { fn g() {} }", True),
+        ("c", "X\nstruct a *f(void);\n", "struct a *g(void);", True),
+        ("go", "package a\n\nX\n\nfunc g()\n", "func f()", True),
         ("java", "class A { X\n void f(int a) {} }", "void f(int  a) { g(); }", False),
     ],
 )
