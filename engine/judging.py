@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.protocol import EditRequest, Priority
 from engine.stopping import HoleShape, Review
 from grammars.bodies import computes_nothing
-from grammars.endings import breaks_off, comments_out, joins, unkept_promise, unreached
+from grammars.endings import breaks_off, comments_out, is_comment, joins, unkept_promise, unreached
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
@@ -56,7 +56,7 @@ class Judge:
         verdict = validate(request.text, [*self.made, replacement], request.language)
         if not verdict.ok:
             return verdict
-        if is_fill and comments_out(*self.applied(replacement), request.language):
+        if is_fill and self._comments_out(replacement):
             return COMMENTED_OUT
         if not is_fill and self._hides_code(replacement):
             return UNREACHED
@@ -130,6 +130,12 @@ class Judge:
     def _mends(self, replacement: Replacement) -> bool:
         before, (after, _) = apply(self.request.text, self.made), self.applied(replacement)
         return is_mended(before, after, self.request.language)
+
+    def _comments_out(self, replacement: Replacement) -> bool:
+        """Tell whether a fill makes a comment of the code behind it."""
+        if is_comment(self.request.text, replacement.span.end, self.request.language):
+            return False
+        return comments_out(*self.applied(replacement), self.request.language)
 
     def _hides_code(self, replacement: Replacement) -> bool:
         """Tell whether a rewrite puts code behind a statement that leaves, where none was."""

@@ -116,16 +116,30 @@ def _is_followed(statement: Node) -> bool:
 
 
 def comments_out(text: str, place: Span, language_id: str) -> bool:
-    """Tell whether what follows a place on its last line has become part of a comment in it."""
+    """Tell whether a place ends with the start of a line comment, which takes what is behind it."""
     tree = tree_of(text, language_id)
-    rest = text[place.end :].partition("\n")[0]
-    if tree is None or not rest.strip():
-        return False
-    at = place.end + len(rest) - len(rest.lstrip())
-    return any(
-        "comment" in node.type and place.start <= node.span.start < place.end
-        for node in tree.around(Span(at, at + 1))
+    last = place.of(text).rpartition("\n")[2]
+    comment = _comment_at(tree, place.end) if tree else None
+    return (
+        tree is not None
+        and comment is not None
+        and place.end - len(last) <= comment.span.start < place.end
+        and comment.span.of(text).startswith(tree.language.line_comment)
     )
+
+
+def is_comment(text: str, at: int, language_id: str) -> bool:
+    """Tell whether what stands behind a character on its line is part of a comment."""
+    tree = tree_of(text, language_id)
+    return tree is not None and _comment_at(tree, at) is not None
+
+
+def _comment_at(tree: SyntaxTree, at: int) -> Node | None:
+    """Return the comment that holds the first visible character of a line from `at` on."""
+    rest = tree.text[at:].partition("\n")[0]
+    start = at + len(rest) - len(rest.lstrip())
+    around = tree.around(Span(start, start + 1)) if rest.strip() else []
+    return next((node for node in around if "comment" in node.type), None)
 
 
 def _has_text(lines: LineIndex, line: int) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammars.endings import breaks_off, comments_out, joins, unkept_promise, unreached
+from grammars.endings import breaks_off, comments_out, is_comment, joins, unkept_promise, unreached
 from grammars.span import Span
 
 
@@ -135,9 +135,21 @@ def test_code_that_is_never_reached(source, expected):
         ("python", "# y ⟦is⟧ one\n", False),  # a comment as it is
         ("javascript", "f(⟦x /* the first */⟧, y);\n", False),
         ("javascript", "f(⟦x); // 6⟧);\n", True),
+        ("javascript", "⟦/**\n⟧ * Told.\n */\n", False),
+        ("javascript", "⟦x(); // 6\n⟧y();\n", False),
         ("unknown", "f(⟦x // 6⟧)\n", False),
     ],
 )
-def test_a_fill_makes_a_comment_of_code_or_not(language, source, expected):
+def test_a_line_comment_takes_what_is_behind_it_or_not(language, source, expected):
     text, place = marked(source)
     assert comments_out(text, place, language) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("x = 1 ⟦⟧ # one\n", True), ("# o⟦⟧ne\n", True), ("x = ⟦⟧1\n", False), ("x⟦⟧\n# y\n", False)],
+)
+def test_what_stands_behind_a_place_is_a_comment_or_not(source, expected):
+    text, place = marked(source)
+    assert is_comment(text, place.end, "python") is expected
+    assert not is_comment(text, place.end, "unknown")
