@@ -110,14 +110,8 @@ class BlockFiller:
             is_done = end < len(found) or shape.end(self._tokenizer.decode(ids)) is not None
             if is_done:
                 break
-        yield draft_of(
-            shape,
-            self._tokenizer.decode(ids),
-            scores,
-            control.draft,
-            control.how,
-            is_cut_off=not is_done,
-        )
+        text, number, how = self._tokenizer.decode(ids), control.draft, control.how
+        yield draft_of(shape, text, scores, number, how, is_cut_off=not is_done)
 
     def sampler(self, config: DenoiseConfig) -> DenoiseConfig:
         """Return how a block is denoised: as an effort says, unless the family edits tokens.

@@ -84,14 +84,8 @@ class UniformFiller:
                     self._model.encode(found, cache)
                     control.forward_calls += 1
                     cache.keep(size)
-            yield draft_of(
-                shape,
-                self._tokenizer.decode(ids),
-                scores,
-                control.draft,
-                control.how,
-                is_cut_off=not is_done,
-            )
+            text, number, how = self._tokenizer.decode(ids), control.draft, control.how
+            yield draft_of(shape, text, scores, number, how, is_cut_off=not is_done)
 
     def canvas(
         self, cache: Cache, control: Control, generator: torch.Generator

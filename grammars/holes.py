@@ -19,7 +19,7 @@ from functools import lru_cache
 from grammars.bodies import EMPTY_RETURN, does_nothing, own_statements, statements
 from grammars.endings import owes_value
 from grammars.lines import LineIndex, indentation
-from grammars.selection import FUNCTIONS, WRAPPERS, is_docstring
+from grammars.selection import FUNCTIONS, is_docstring, statement_of
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -88,9 +88,8 @@ def _with_function(tree: SyntaxTree, hole: Span, span: Span) -> Span:
     function = next((node for node in around if node.type in FUNCTIONS), None)
     if function is None or not all(hole.holds(s.span) for s in own_statements(function)):
         return hole
-    while function.parent and function.parent.type in WRAPPERS:
-        function = function.parent
-    return function.span if span.holds(function.span) else hole
+    whole = statement_of(function).span
+    return whole if span.holds(whole) else hole
 
 
 def unfinished_function(text: str, span: Span, language_id: str) -> Span | None:

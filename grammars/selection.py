@@ -27,7 +27,7 @@ DEFINITIONS = FUNCTIONS | words("""
     impl_item mod_item internal_module namespace_definition linkage_specification
 """)
 # Statements whose last part may be what they are about: `export`, `const f = () => {}`.
-WRAPPERS = words("""
+_WRAPPERS = words("""
     decorated_definition export_statement expression_statement lexical_declaration
     variable_declaration variable_declarator field_definition public_field_definition
     assignment_expression template_declaration declaration init_declarator let_declaration
@@ -135,9 +135,17 @@ def _statement(around: list[Node]) -> Node | None:
 def definition_of(statement: Node) -> Node | None:
     """Return the definition a statement is about, if it is about one."""
     node = statement
-    while node.type in WRAPPERS and (children := node.named_children):
+    while node.type in _WRAPPERS and (children := node.named_children):
         node = children[-1]
     return node if node.type in DEFINITIONS else None
+
+
+def statement_of(definition: Node) -> Node:
+    """Return the statement that is about a definition: with its decorators, `export`, `const`."""
+    statement = definition
+    while statement.parent and statement.parent.type in _WRAPPERS:
+        statement = statement.parent
+    return statement
 
 
 def _inside(tree: SyntaxTree, lines: LineIndex, definition: Node) -> Span | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from grammars.languages import language
 from grammars.lines import LineIndex
-from grammars.selection import DEFINITIONS, FUNCTIONS, WRAPPERS, definition_of, words
+from grammars.selection import DEFINITIONS, FUNCTIONS, definition_of, statement_of, words
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -92,9 +92,7 @@ def repeated_beside_itself(text: str, language_id: str, place: Span) -> list[Def
     """Return the definitions at a place that have a neighbour elsewhere with the same header."""
     repeated: list[Definition] = []
     for node, definition, _ in _definitions(text, language_id, [place]):
-        own = node
-        while own.parent and own.parent.type in WRAPPERS:
-            own = own.parent
+        own = statement_of(node)
         if not place.holds(own.span) or own.parent is None or node.type in _REPEATABLE:
             continue
         header = _header(own, text)

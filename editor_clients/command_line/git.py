@@ -15,12 +15,17 @@ def repository_of(path: Path) -> Path | None:
     return next((folder for folder in path.parents if (folder / ".git").exists()), None)
 
 
+def repository_here() -> Path | None:
+    """Return the top folder of the repository around this folder, None outside of any."""
+    return repository_of(Path.cwd() / "here")
+
+
 def name_of(path: Path) -> str:
     """Return what git calls a file: its name from the top of the repository, "" outside of any.
 
     The path is absolute, links followed. A repository within that of this folder is a part of it.
     """
-    here = repository_of(Path.cwd() / "here")
+    here = repository_here()
     top = here if here and here in path.parents else repository_of(path)
     return path.relative_to(top).as_posix() if top else ""
 
@@ -31,7 +36,7 @@ def changed_files(since: str) -> list[Path]:
     Raises:
         Stop: outside of a repository, or if there is no such commit.
     """
-    top = repository_of(Path.cwd() / "here")
+    top = repository_here()
     if top is None:
         raise Stop(Exit.USAGE, "--changed: not in a git repository")
     if since.startswith("-"):

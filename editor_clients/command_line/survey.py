@@ -138,8 +138,11 @@ def unmatched_in(file: UserFile, survey: Survey) -> list[str]:
     Raises:
         Stop: if a target is not in it, or it cannot be parsed.
     """
-    found = [(step, step.found(file.name, file.text)) for step in survey.steps]
-    return _unmatched(survey, [step.named_by(places) for step, places in found])
+    matched = [
+        step.named_by(step.found(file.name, file.text)) if step.search.symbols else set[str]()
+        for step in survey.steps
+    ]
+    return _unmatched(survey, matched)
 
 
 def _unmatched(survey: Survey, matched: Sequence[Collection[str]]) -> list[str]:

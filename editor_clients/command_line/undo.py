@@ -105,8 +105,7 @@ def _last(recovered: set[str]) -> Journal:
 
 def _project() -> Path:
     """Return the top folder of this folder's repository, or this folder."""
-    here = Path.cwd()
-    return git.repository_of(here / "here") or here
+    return git.repository_here() or Path.cwd()
 
 
 def _is_below(folder: Path, paths: Iterable[str]) -> bool:

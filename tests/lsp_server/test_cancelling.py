@@ -1,7 +1,7 @@
 """A request that is no longer wanted stops the engine, and is answered all the same."""
 
 from raw_client import raw_client
-from scripted_requests import EAGER, LAZY, URI, document, line_of, offered, said
+from scripted_requests import EAGER, LAZY, URI, asked_to_apply, document, line_of, offered, said
 
 
 async def test_cancelling_stops_the_engine():
@@ -70,11 +70,7 @@ async def test_cancelling_while_the_client_applies_does_no_harm():
         await client.initialize(EAGER)
         text = document(fill="x = 2\n")
         client.open(text)
-        argument = {"uri": URI, "range": line_of(text, "x = 1")}
-        params = {"command": "diffill.fill", "arguments": [argument]}
-        command = client.request("workspace/executeCommand", params)
-        client.send(command)
-        apply = await client.until(lambda m: m.get("method") == "workspace/applyEdit")
+        command, apply = await asked_to_apply(client, text)
         client.notify("$/cancelRequest", {"id": command["id"]})
         assert (await client.answer(command))["error"]["code"] == -32800
         client.send({"id": apply["id"], "result": {"applied": True}})

@@ -60,3 +60,12 @@ def said(client, what):
     return client.notification(
         "window/logMessage", lambda p: p["message"].startswith(f"engine: {what}")
     )
+
+
+async def asked_to_apply(client, text, part="x = 1"):
+    """Fill by command; return its message and the server's request to apply the edit."""
+    argument = {"uri": URI, "range": line_of(text, part)}
+    params = {"command": "diffill.fill", "arguments": [argument]}
+    command = client.request("workspace/executeCommand", params)
+    client.send(command)
+    return command, await client.until(lambda m: m.get("method") == "workspace/applyEdit")
