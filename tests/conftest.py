@@ -24,9 +24,13 @@ def pytest_addoption(parser):
 
 @pytest.fixture(autouse=True)
 def engine_folder(monkeypatch):
-    """A folder of each test's own for engines; those that run at its end are ended."""
+    """A folder of each test's own for engines; those that run at its end are ended.
+
+    What can be undone is kept there, too: `diffill undo` is for the user's own runs.
+    """
     with tempfile.TemporaryDirectory(prefix="diffill-") as folder:
         monkeypatch.setenv("DIFFILL_RUNTIME", folder)
+        monkeypatch.setenv("DIFFILL_STATE", f"{folder}/state")
         yield Path(folder)
         for lock in Path(folder).glob("*.lock"):
             _end(lock)
