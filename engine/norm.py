@@ -13,7 +13,8 @@ from engine.weights import Weights
 def rms_norm(x: Tensor, weight: Tensor | float, eps: float) -> Tensor:
     """Normalise in float32, whatever the dtype of x, as the checkpoints were trained."""
     wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
+    squares = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square()
+    return (wide * torch.rsqrt(squares / x.shape[-1] + eps)).to(x.dtype) * weight
 
 
 class RmsNorm:
