@@ -13,20 +13,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.config import ModelConfig
+from engine.config import BLOCK, ModelConfig
 from engine.past import Past, attention
 
 
 class Cache:
-    """Room for `capacity` tokens of one sequence, of which `length` are valid.
-
-    `horizon` is how far `OneByOne` reads: the same for all passes of a request.
-    """
+    """Room for `capacity` tokens of one sequence, of which `length` are valid."""
 
     def __init__(self, stores: Sequence[Tensor], slot: int | None = None) -> None:
         """Take (2, 1, G, capacity, head_dim) for each layer; `slot` is theirs in a larger store."""
         self._store, self.slot = stores, slot
-        self.capacity = self.horizon = stores[0].shape[3]
+        self.capacity = stores[0].shape[3]
         self.length = 0
         self._noted: tuple[int, Tensor] | None = None
 
@@ -56,7 +53,7 @@ class Cache:
 
     def one_by_one(self, index: int) -> OneByOne:
         """Return one layer's part for tokens that are run each by itself."""
-        return OneByOne(self._store[index], self.length, self.horizon)
+        return OneByOne(self._store[index], self.length)
 
     @property
     def num_bytes(self) -> int:
@@ -138,18 +135,42 @@ class BlockByBlock(LayerCache):
 class OneByOne(Past):
     """One layer's keys and values for T tokens in a row, run side by side as T sequences of one.
 
-    Each reads the whole horizon, and the mask hides what comes after it. So the shape of what a
-    token's attention computes, and with it the rounding, is the same whatever runs beside it.
+    Each reads up to the end of its block, and the mask hides what comes after it. So the shape of
+    what attention computes for a token, and so the rounding, is the same whatever runs beside it.
     """
 
-    def __init__(self, store: Tensor, length: int, horizon: int) -> None:
+    def __init__(self, store: Tensor, length: int) -> None:
         self._store, self._length = store, length  # (2, 1, G, capacity, head_dim)
-        self._horizon = horizon
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Put (T, G, 1, head_dim) behind the valid ones; return (T, G, horizon, head_dim)."""
+        """Put (T, G, 1, head_dim) behind the valid ones; return (T, G, capacity, head_dim)."""
         end = self._length + len(key)
         self._store[0, 0, :, self._length : end] = key[:, :, 0].transpose(0, 1)
         self._store[1, 0, :, self._length : end] = value[:, :, 0].transpose(0, 1)
-        keys, values = self._store[..., : self._horizon, :].expand(-1, len(key), -1, -1, -1)
+        keys, values = self._store.expand(-1, len(key), -1, -1, -1)
         return keys, values
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Attend with those of a block together; queries (T, G, R, 1, head_dim)."""
+        assert mask is not None
+        keys, values = self.extend(key, value)
+        found: list[Tensor] = []
+        start = 0
+        while start < len(query):
+            seen = min(block_end(self._length + start), keys.shape[2])
+            part = slice(start, min(seen - self._length, len(query)))
+            found.append(
+                attention(
+                    query[part],
+                    keys[part, :, :seen],
+                    values[part, :, :seen],
+                    mask[part, ..., :seen],
+                )
+            )
+            start = part.stop
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def block_end(place: int) -> int:
+    """Return where the block of a position ends."""
+    return place // BLOCK * BLOCK + BLOCK

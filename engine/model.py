@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.cache import Cache
+from engine.cache import Cache, block_end
 from engine.computing import computed
 from engine.draft_head import DraftHead
 from engine.int8 import Int8Linear, multiplies_bfloat16
@@ -157,15 +157,14 @@ class Transformer:
         """Make room for one sequence."""
         return Cache.new(self.config, capacity, self.cache_dtype, self.device)
 
-    def opened(self, cache: Cache) -> Cache:
-        """Return a cache to write behind, which holds what this one does: here, itself."""
+    def opened(self, cache: Cache, capacity: int) -> Cache:
+        """Return a cache to write behind, up to `capacity` tokens in all: here, itself."""
         return cache
 
     def copied(self, cache: Cache) -> Cache:
         """Return another cache to write behind, which holds what this one does."""
         own = self.new_cache(cache.capacity)
         own.copy(cache, cache.length)
-        own.horizon = cache.horizon
         return own
 
     def embed(self, ids: Tensor) -> Tensor:
@@ -215,14 +214,13 @@ class Transformer:
     ) -> list[Tensor]:
         """Decode runs behind different caches in one pass; hidden states (T, D) of each."""
         counts = [len(ids) for ids, _ in runs]
-        horizons = [cache.horizon for _, cache in runs]
         places = [place_of(cache.length, n) for n, (_, cache) in zip(counts, runs, strict=True)]
         places = torch.cat(places)[:, None]  # (T, 1): T sequences of one token
-        mask = torch.arange(max(horizons)) <= places
+        mask = torch.arange(block_end(int(places.max()))) <= places
         pasts: list[Past] = []
         for i in range(len(self.layers)):
             own = [cache.one_by_one(i) for _, cache in runs]
-            pasts.append(own[0] if len(own) == 1 else SideBySide(own, counts, horizons))
+            pasts.append(own[0] if len(own) == 1 else SideBySide(own, counts))
         x = self.embed(torch.tensor([token for run, _ in runs for token in run]))[:, None]
         return list(self.run(x, places, mask[:, None], pasts, adapted)[:, 0].split(counts))
 

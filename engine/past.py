@@ -48,9 +48,9 @@ class NoPast(Past):
 class SideBySide(Past):
     """Several pasts, each with its share of the B sequences; none sees another's."""
 
-    def __init__(self, pasts: Sequence[Past], shares: Sequence[int], widths: Sequence[int]) -> None:
-        """Take how many sequences each past has, and how many keys (N) they see."""
-        self._pasts, self._shares, self._widths = pasts, list(shares), widths
+    def __init__(self, pasts: Sequence[Past], shares: Sequence[int]) -> None:
+        """Take how many sequences each past has."""
+        self._pasts, self._shares = pasts, list(shares)
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Refuse: pasts of different lengths make no tensor."""
@@ -60,7 +60,5 @@ class SideBySide(Past):
         """Attend share by share, in the very shapes that each would have alone."""
         assert mask is not None
         columns = [x.split(self._shares) for x in (query, key, value, mask)]
-        parts = zip(self._pasts, self._widths, *columns, strict=True)
-        return torch.cat(
-            [past.attend(q, k, v, m[..., :width]) for past, width, q, k, v, m in parts]
-        )
+        parts = zip(self._pasts, *columns, strict=True)
+        return torch.cat([past.attend(q, k, v, m) for past, q, k, v, m in parts])

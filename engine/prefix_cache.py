@@ -74,8 +74,7 @@ class PrefixCache:
         finally:
             with self._lock:
                 self._keep(_Kept(wanted[: cache.length], cache, get_ident()))
-        cache.horizon = self._roomy(capacity)  # whatever room an earlier request left it
-        return self._model.opened(cache)
+        return self._model.opened(cache, capacity)
 
     def _begun(self, wanted: list[int], capacity: int) -> Cache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""

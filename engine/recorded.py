@@ -86,14 +86,10 @@ class RecordedTransformer(Transformer):
         self._recordings: dict[tuple[int, int, int, bool], _Recording | None] = {}
         self._lock = threading.Lock()
 
-    def opened(self, cache: Cache) -> Cache:
-        """Return a cache to write behind: a copy in a slot, until it is let go."""
-        return self.copied(cache)
-
-    def copied(self, cache: Cache) -> Cache:
+    def opened(self, cache: Cache, capacity: int) -> Cache:
         """Return a copy to write behind, in a slot if one is free and large enough."""
         with self._lock:
-            if cache.horizon > self._positions or not self._free:
+            if capacity > self._positions or not self._free:
                 return super().copied(cache)
             slot = self._free.pop()
             if not self._stores:
@@ -102,6 +98,10 @@ class RecordedTransformer(Transformer):
         weakref.finalize(own, self._free.append, slot)
         own.copy(cache, cache.length)
         return own
+
+    def copied(self, cache: Cache) -> Cache:
+        """Return a copy to write behind, in a slot if one is free and large enough."""
+        return self.opened(cache, cache.capacity)
 
     def _make_stores(self) -> None:
         c = self.config

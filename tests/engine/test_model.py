@@ -3,6 +3,10 @@ import tiny
 import torch
 
 from engine.adapter import load_adapter
+from engine.config import BLOCK
+from engine.model import Transformer
+from engine.past import attention
+from engine.weights import QuantizedWeights
 
 IDS = torch.randint(0, 256, (14,), generator=torch.Generator().manual_seed(1)).tolist()
 BOTH = pytest.mark.parametrize("architecture", ["qwen2", "llama"])
@@ -17,11 +21,19 @@ def expected_logits(reference, ids):
 
 
 @pytest.fixture
-def adapted(reference, tmp_path):
-    base = reference()
-    tensors = tiny.adapter_tensors(tiny.config_of(base))
-    model = tiny.transformer(base)
-    load_adapter(model, tiny.write_adapter(tmp_path / "a.safetensors", tensors), "base")
+def tensors(reference):
+    return tiny.adapter_tensors(tiny.config_of(reference()))
+
+
+@pytest.fixture
+def adapter_file(tensors, tmp_path):
+    return tiny.write_adapter(tmp_path / "a.safetensors", tensors)
+
+
+@pytest.fixture
+def adapted(reference, tensors, adapter_file):
+    model = tiny.transformer(reference())
+    load_adapter(model, adapter_file, "base")
     return model, tensors
 
 
@@ -76,8 +88,51 @@ def test_decoding_a_run_equals_encoding_it(adapted, close, is_adapted):
     cache.keep(6)
     expected = model.encode(IDS[6:], cache, adapted=is_adapted)
     close(model.decode(IDS[6:], cache, adapted=is_adapted), expected)
-    cache.horizon = len(IDS)
-    close(model.decode(IDS[6:], cache, adapted=is_adapted), expected)
+
+
+@pytest.mark.parametrize("is_adapted", [False, True])
+def test_a_token_is_the_same_to_the_bit_alone_and_in_company(adapter_file, is_adapted):
+    base = tiny.reference()
+    model = Transformer(QuantizedWeights(tiny.config_of(base), tiny.tensors_of(base)))
+    load_adapter(model, adapter_file, "base")
+    ids = [i % 90 for i in range(40, 40 + 2 * BLOCK)]
+
+    def decoded(start, sizes, beside=()):
+        cache = model.new_cache(4 * BLOCK)
+        model.encode(ids[:start], cache)
+        cache.keep(start)
+        states = []
+        for size in sizes:
+            run = ids[cache.length : cache.length + size], cache
+            states.append(model.decode_each([*beside, run], adapted=is_adapted)[-1])
+            cache.keep(size)
+        return torch.cat(states)
+
+    other = model.new_cache(2 * BLOCK)
+    other.keep(BLOCK - 3)
+    for start in (BLOCK - 5, 2 * BLOCK - 9):  # over the end of a block, and up to one
+        alone = decoded(start, [1] * 9)
+        for sizes in ([9], [4, 5], [5, 4], [2, 7]):
+            assert torch.equal(decoded(start, sizes), alone)
+            assert torch.equal(decoded(start, sizes, [([3, 4, 5, 6, 7], other)]), alone)
+
+
+@pytest.mark.parametrize("sizes", [[9], [4, 5], [2, 7]])
+def test_a_token_reads_as_far_in_company_as_alone(reference, monkeypatch, sizes):
+    model = tiny.transformer(reference())
+    read = []
+
+    def noted(query, keys, values, mask):
+        read.extend([keys.shape[2]] * len(query))
+        return attention(query, keys, values, mask)
+
+    monkeypatch.setattr("engine.cache.attention", noted)
+    cache = model.new_cache(4 * BLOCK)
+    cache.keep(BLOCK - 5)
+    for size in sizes:
+        model.decode([1] * size, cache)
+        cache.keep(size)
+    assert sorted(read) == [BLOCK] * 5 * len(model.layers) + [2 * BLOCK] * 4 * len(model.layers)
 
 
 def test_a_canvas_sees_context_and_itself_in_both_directions(reference, adapted, close):
