@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.linear import LowRank
+from engine.linear import Adaptable
 
 _GROUPS = (64, 32)  # inputs that share a scale, the larger where it divides them
 _MULTIPLE = 16  # what the kernel wants the outputs to be
@@ -34,7 +34,7 @@ def grouped(weight: Tensor, group: int) -> tuple[Tensor, Tensor, Tensor]:
     return values, scale, low
 
 
-class Int4Linear:
+class Int4Linear(Adaptable):
     """y = x W^T + b, where W is unpacked as it is multiplied; x is rounded to bfloat16.
 
     Torch's kernel has vectors for bfloat16 alone: in float32 it takes thirty times as long.
@@ -48,7 +48,6 @@ class Int4Linear:
             values.flatten(1).int(), 1
         )
         self.bias = bias
-        self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""

@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.linear import LowRank
+from engine.linear import Adaptable, LowRank
 
 # Keeps a row of zeros from dividing by zero; far below any real activation.
 _TINY = 1e-12
 _ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
+# Of a matrix with no more numbers a second copy costs little memory, and an update of it, for a few
+# tokens, half as much time again as the matrix itself.
+_SMALL = 1 << 21
 _NEARLY_ZERO = torch.tensor(_TINY)
 # Floats of this size are whole numbers: adding it to a small one rounds that, and leaves it in the
 # last byte. 128 more, so that the byte is unsigned.
@@ -140,17 +143,30 @@ def product_of(weight: Int8Weight) -> StretchedProduct | CentredProduct:
     return CentredProduct(weight) if _has_vnni() else StretchedProduct(weight)
 
 
-class Int8Linear:
+class Int8Linear(Adaptable):
     """y = x W^T + b with weights in int8, a scale a row."""
 
     def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
         self._product = product_of(weight)
+        self._merged: StretchedProduct | CentredProduct | None = None
+        self._shape = weight.values.shape
         self.bias = bias
-        self.update: LowRank | None = None
+
+    def adapt(self, update: LowRank) -> None:
+        """Attach an update: to a large matrix as it is, to a small one as another such matrix."""
+        if self._shape.numel() > _SMALL:
+            self.update = update
+            return
+        weight = self._product(torch.eye(self._shape[1])).t()
+        self._merged = product_of(Int8Weight.of(weight + update.matrix()))
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""
+        if not adapted:
+            return self._product(x, self.bias)
+        if self._merged:
+            return self._merged(x, self.bias)
         y = self._product(x, self.bias)
-        if adapted and self.update:
+        if self.update:
             self.update.add_to(y, x)
         return y

@@ -35,6 +35,10 @@ class LowRank:
         """Return the update (…, O) for x (…, I)."""
         return x @ self.down @ self.up
 
+    def matrix(self) -> Tensor:
+        """Return what it adds to a weight (O, I)."""
+        return self.up.t() @ self.down.t()
+
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """Add the update for x (B, T, I) to y (B, T, O) in place, without gradients.
 
@@ -47,12 +51,21 @@ class LowRank:
         y.baddbmm_(inner, self.up.expand(len(x), -1, -1))
 
 
-class FloatLinear:
+class Adaptable:
+    """What may carry an update."""
+
+    update: LowRank | None = None
+
+    def adapt(self, update: LowRank) -> None:
+        """Attach an update."""
+        self.update = update
+
+
+class FloatLinear(Adaptable):
     """y = x W^T + b in the weight's own dtype; the reference for `Int8Linear`."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self.weight, self.bias = weight, bias  # (O, I), (O,)
-        self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (T, I) to (T, O), with the update if `adapted`."""
@@ -60,12 +73,11 @@ class FloatLinear:
         return y + self.update(x) if adapted and self.update else y
 
 
-class SplitLinear:
+class SplitLinear(Adaptable):
     """Several matrices that share their input, left where they are: mapped ones in their file."""
 
     def __init__(self, weights: Sequence[Tensor], bias: Tensor | None = None) -> None:
         self.weights, self.bias = weights, bias
-        self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (T, I) to (T, O), outputs side by side, with the update if `adapted`."""
@@ -79,6 +91,10 @@ class Linear(Protocol):
     """What all of them are."""
 
     update: LowRank | None
+
+    def adapt(self, update: LowRank) -> None:
+        """Attach an update."""
+        ...
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""

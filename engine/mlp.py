@@ -59,8 +59,8 @@ class GatedMlp:
     def adapt(self, updates: Mapping[str, LowRank]) -> None:
         """Attach low-rank updates, keyed by projection (`mlp.gate_proj`, …)."""
         both = [updates["mlp.gate_proj"], updates["mlp.up_proj"]]
-        self.gate_up.update = LowRank.side_by_side(both)
-        self.down.update = updates["mlp.down_proj"]
+        self.gate_up.adapt(LowRank.side_by_side(both))
+        self.down.adapt(updates["mlp.down_proj"])
 
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""
@@ -78,7 +78,8 @@ class PlainMlp:
 
     def adapt(self, updates: Mapping[str, LowRank]) -> None:
         """Attach low-rank updates, keyed by projection (`mlp.up_proj`, …)."""
-        self.up.update, self.down.update = updates["mlp.up_proj"], updates["mlp.down_proj"]
+        self.up.adapt(updates["mlp.up_proj"])
+        self.down.adapt(updates["mlp.down_proj"])
 
     def __call__(self, x: Tensor, adapted: bool) -> Tensor:
         """Map x (..., D) to (..., D)."""

@@ -65,8 +65,8 @@ class Layer:
 
     def adapt(self, updates: Mapping[str, LowRank]) -> None:
         """Attach low-rank updates, keyed by projection (`self_attn.q_proj`, …)."""
-        self.qkv.update = LowRank.side_by_side([updates[f"self_attn.{p}_proj"] for p in "qkv"])
-        self.out.update = updates["self_attn.o_proj"]
+        self.qkv.adapt(LowRank.side_by_side([updates[f"self_attn.{p}_proj"] for p in "qkv"]))
+        self.out.adapt(updates["self_attn.o_proj"])
         self.mlp.adapt(updates)
 
     def __call__(

@@ -12,15 +12,14 @@ from torch import Tensor
 
 from engine.four_bit import grouped
 from engine.int8 import Int8Weight
-from engine.linear import LowRank
+from engine.linear import Adaptable
 
 
-class UnpackedInt8:
+class UnpackedInt8(Adaptable):
     """y = x W^T + b, where W is int8 with a scale a row; activations stay as they are."""
 
     def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
         self._weight, self.bias = weight, bias
-        self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""
@@ -31,7 +30,7 @@ class UnpackedInt8:
         return y + self.update(x) if adapted and self.update else y
 
 
-class UnpackedInt4:
+class UnpackedInt4(Adaptable):
     """y = x W^T + b, where W is 4-bit numbers, two a byte, with a scale and an offset a group."""
 
     def __init__(self, weight: Tensor, group: int, bias: Tensor | None = None) -> None:
@@ -39,7 +38,6 @@ class UnpackedInt4:
         flat = values.flatten(1)
         self._pairs = flat[:, ::2] | flat[:, 1::2] << 4  # (O, I / 2)
         self._group, self.bias = group, bias
-        self.update: LowRank | None = None
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from engine import int8
 from engine.int8 import CentredProduct, Int8Linear, Int8Weight, StretchedProduct
-from engine.linear import FloatLinear
+from engine.linear import FloatLinear, LowRank
 
-HAS_VNNI = int8._has_vnni()
+NEEDS_VNNI = pytest.mark.skipif(not int8._has_vnni(), reason="no VNNI")
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def random():
 @pytest.fixture(
     params=[
         StretchedProduct,
-        pytest.param(CentredProduct, marks=pytest.mark.skipif(not HAS_VNNI, reason="no VNNI")),
+        pytest.param(CentredProduct, marks=NEEDS_VNNI),
     ]
 )
 def product(request):
@@ -39,7 +39,7 @@ def test_a_product_is_close_to_that_of_floats(random, product):
         assert 0 < relative_error(got, x @ weight.T) < 0.02
 
 
-@pytest.mark.skipif(not HAS_VNNI, reason="no VNNI")
+@NEEDS_VNNI
 def test_a_number_becomes_the_nearest_of_255(random):
     x = random(20, 64)
     step = x.abs().amax(-1, keepdim=True) / 127
@@ -102,6 +102,32 @@ def test_a_bias_is_added(random):
     x, weight, bias = random(16, 64), random(48, 64), random(48)
     got = Int8Linear(Int8Weight.of(weight), bias)(x)
     assert 0 < relative_error(got, FloatLinear(weight, bias)(x)) < 0.02
+
+
+@pytest.mark.parametrize("has_vnni", [False, pytest.param(True, marks=NEEDS_VNNI)])
+@pytest.mark.parametrize("small", [0, 48 * 64])
+def test_an_update_is_added_to_a_large_matrix_and_merged_with_a_small_one(
+    random, monkeypatch, has_vnni, small
+):
+    monkeypatch.setattr(int8, "_has_vnni", lambda: has_vnni)
+    monkeypatch.setattr(int8, "_SMALL", small)
+    x, weight, bias = random(1, 16, 64), random(48, 64), random(48)
+    update = LowRank(random(4, 64), random(48, 4))
+    layer = Int8Linear(Int8Weight.of(weight), bias)
+    plain = layer(x)
+    layer.adapt(update)
+    assert torch.equal(layer(x), plain)
+    assert (layer.update is None) is (small > 0)
+    expected = x @ (weight + update.matrix()).T + bias
+    assert 0 < relative_error(layer(x, adapted=True), expected) < 0.02
+
+
+@NEEDS_VNNI
+def test_a_merged_matrix_is_quantised_as_it_was_if_nothing_is_added(random):
+    x, layer = random(1, 16, 64), Int8Linear(Int8Weight.of(random(48, 64)))
+    layer.adapt(LowRank(random(4, 64), torch.zeros(48, 4)))
+    assert layer.update is None
+    torch.testing.assert_close(layer(x, adapted=True), layer(x))
 
 
 def test_quantised_values_span_the_range(random):
