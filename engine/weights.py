@@ -211,8 +211,9 @@ class PackedWeights:
         return self._file.get_tensor(name)
 
     def embedding(self) -> Embedding:
-        """Return a look-up that scales the rows it needs: the mapped file is all its memory."""
-        table = _matrix(self._file, _embedding_name(self.config))
+        """Return a look-up that scales the rows it needs: its own mapping is all its memory."""
+        with safe_open(self._path, "pt") as file:
+            table = _matrix(file, _embedding_name(self.config))
         return lambda ids: table.values[ids].float() * table.scale[ids, None]
 
 

@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     drafts.add_argument("--total-minutes", type=float, required=True, help="of the whole run")
     drafts.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     drafts.add_argument("--inner", type=int, default=2048, help="width of the head's layer")
-    drafts.add_argument("--tokens", type=int, default=16_384, help="that it can guess")
+    drafts.add_argument("--tokens", type=int, default=8_192, help="that it can guess")
     drafts.add_argument("--context", type=int, default=160, help="tokens")
     drafts.add_argument("--lr", type=float, default=1.5e-3)
     drafts.add_argument("--log-every", type=int, default=20, help="steps")

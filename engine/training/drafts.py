@@ -47,7 +47,7 @@ class DraftRecipe:
 
     minutes: float  # of training
     inner: int = 2048  # M
-    num_tokens: int = 16_384  # N
+    num_tokens: int = 8_192  # N
     samples: int = 6  # new ones a step; as many old ones come again
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 50
