@@ -155,7 +155,7 @@ class Int8Linear(Adaptable):
     def adapt(self, update: LowRank) -> None:
         """Attach an update: to a large matrix as it is, to a small one as another such matrix."""
         if self._shape.numel() > _SMALL:
-            self.update = update
+            super().adapt(update)
             return
         weight = self._product(torch.eye(self._shape[1])).t()
         self._merged = product_of(Int8Weight.of(weight + update.matrix()))
