@@ -23,7 +23,7 @@ from engine.model import Transformer
 PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
-DEFAULT_MB = 224
+DEFAULT_MB = 192
 
 
 @dataclass(frozen=True, slots=True)
