@@ -202,8 +202,10 @@ def begin() -> Journal:
     Raises:
         Stop: if there is no place for it.
     """
-    name = f"{time.strftime('%Y%m%dT%H%M%S')}.{time.time_ns() % 10**9:09}-{secrets.token_hex(3)}"
-    folder = home() / name
+    # Of one look at the clock: names are in the order of time, also where a second ends.
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    moment = time.strftime("%Y%m%dT%H%M%S", time.localtime(seconds))
+    folder = home() / f"{moment}.{rest:09}-{secrets.token_hex(3)}"
     run = Journal(folder)
     try:
         home().mkdir(mode=0o700, parents=True, exist_ok=True)

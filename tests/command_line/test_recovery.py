@@ -215,3 +215,12 @@ def test_undo_after_a_crash_in_another_project_takes_back_what_is_meant(diffill,
     assert "was interrupted" in done.err
     assert done.err.endswith(": 1 file restored: a.py\n")
     assert (Path("a.py").read_text(), Path("../theirs/b.py").read_text()) == ("x\n", "x\n")
+
+
+def test_runs_are_in_the_order_of_time_where_a_second_ends(monkeypatch):
+    moments = iter([1_700_000_000_999_999_999, 1_700_000_001_000_000_000])
+    monkeypatch.setattr("time.time_ns", lambda: next(moments))
+    begun = [journal.begin(), journal.begin()]
+    assert [run.name for run in journal.runs()] == [run.name for run in reversed(begun)]
+    seconds = [time.strftime("%S", time.localtime(1_700_000_000 + i)) for i in range(2)]
+    assert [run.name[13:15] for run in begun] == seconds
