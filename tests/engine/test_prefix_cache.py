@@ -10,7 +10,7 @@ from engine.control import Control
 from engine.errors import Cancelled, ConfigError
 from engine.loading import context_mb
 from engine.model import Transformer
-from engine.prefix_cache import BLOCK, PrefixCache
+from engine.prefix_cache import BLOCK, DEFAULT_MB, PrefixCache
 from engine.weights import QuantizedWeights
 
 MODEL = tiny.transformer(tiny.reference())
@@ -223,7 +223,9 @@ def test_what_was_encoded_before_a_cancel_is_kept():
     assert torch.equal(following(cache), alone(ids))
 
 
-@pytest.mark.parametrize(("value", "megabytes"), [(None, 224), ("", 224), ("0", 0), ("64", 64)])
+@pytest.mark.parametrize(
+    ("value", "megabytes"), [(None, DEFAULT_MB), ("", DEFAULT_MB), ("0", 0), ("64", 64)]
+)
 def test_the_environment_says_how_much_is_kept(monkeypatch, value, megabytes):
     monkeypatch.delenv("DIFFILL_CONTEXT_MB", raising=False)
     if value is not None:
