@@ -147,8 +147,7 @@ class Int8Linear(Adaptable):
     """y = x W^T + b with weights in int8, a scale a row."""
 
     def __init__(self, weight: Int8Weight, bias: Tensor | None = None) -> None:
-        self._product = product_of(weight)
-        self._merged: StretchedProduct | CentredProduct | None = None
+        self._product = self._adapted = product_of(weight)
         self._shape = weight.values.shape
         self.bias = bias
 
@@ -158,15 +157,12 @@ class Int8Linear(Adaptable):
             super().adapt(update)
             return
         weight = self._product(torch.eye(self._shape[1])).t()
-        self._merged = product_of(Int8Weight.of(weight + update.matrix()))
+        self._adapted = product_of(Int8Weight.of(weight + update.matrix()))
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""
-        if not adapted:
-            return self._product(x, self.bias)
-        if self._merged:
-            return self._merged(x, self.bias)
-        y = self._product(x, self.bias)
-        if self.update:
+        product = self._adapted if adapted else self._product
+        y = product(x, self.bias)
+        if adapted and self.update:
             self.update.add_to(y, x)
         return y
