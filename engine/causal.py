@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
-from engine.scoring import on_host
+from engine.scoring import likeliest, logprobs_of, on_host
 
 # Chooses a token id (T,) for each row of logits (T, V).
 Pick = Callable[[Tensor], Tensor]
@@ -49,7 +49,7 @@ class CausalStep:
 
 def greedy(logits: Tensor) -> Tensor:
     """Pick the likeliest token of each row."""
-    return logits.argmax(-1)
+    return likeliest(logits)
 
 
 def sampler(temperature: float, seed: int) -> Pick:
@@ -116,8 +116,8 @@ class Strand:
         Its states (num_rows, D), and their logits (num_rows, V).
         """
         chosen = self._pick(logits).to(logits.device)  # a sampler's are the host's
-        own = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
-        tokens, scores = (column.tolist() for column in on_host(chosen, own))
+        found = on_host(chosen, logprobs_of(logits, chosen))
+        tokens, scores = (column.tolist() for column in found)
         agreed = 0
         while agreed < len(self._guess) and self._guess[agreed] == tokens[agreed]:
             agreed += 1

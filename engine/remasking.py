@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.canvas import Canvas
+from engine.scoring import logprobs_of
 
 
 def first_block(masked: Tensor, length: int | None, offset: int = 0) -> Tensor:
@@ -50,8 +51,8 @@ def revocable(logits: Tensor, canvas: Canvas, threshold: float, max_revisions: i
     its shadow masks. The end of a hole stays; at most `max_revisions` changes a position.
     """
     committed = ~canvas.masked & (canvas.ids != canvas.void)
-    own = logits.gather(1, canvas.ids.to(logits.device)[:, None])[:, 0] - logits.logsumexp(-1)
-    return committed & (own.cpu().exp() < threshold) & (canvas.revisions < max_revisions)
+    own = logprobs_of(logits, canvas.ids.to(logits.device)).cpu().exp()
+    return committed & (own < threshold) & (canvas.revisions < max_revisions)
 
 
 def revisable(

@@ -6,6 +6,7 @@ Logits stay on the model's device; what is found in them goes to the host, in on
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.config import Scoring
@@ -13,8 +14,20 @@ from engine.config import Scoring
 
 def confidence(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likeliest token (L,) and its probability (L,) from logits (L, V)."""
-    best, guess = logits.max(-1)
-    return on_host(guess, (best - logits.logsumexp(-1)).exp())
+    guess = likeliest(logits)
+    return on_host(guess, logprobs_of(logits, guess).exp())
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """Return the likeliest token (L,) of logits (L, V), the first one of equals."""
+    if logits.is_cpu:  # numpy compares many at a time, torch one by one
+        return torch.from_numpy(logits.float().numpy(force=True).argmax(-1))
+    return logits.argmax(-1)
+
+
+def logprobs_of(logits: Tensor, ids: Tensor) -> Tensor:
+    """Return how likely logits (L, V) hold token ids (L,) for, as logarithms (L,)."""
+    return -F.cross_entropy(logits, ids, reduction="none")
 
 
 def on_host(ids: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
