@@ -82,6 +82,30 @@ def test_typing_something_else_hides_it_and_asks_again(typing):
     assert typing.text == "first = 1\nx = z\nlast = 1\n"
 
 
+def test_what_a_key_stroke_overtakes_is_not_asked_for(editor):
+    editor.lua("vim.g.diffill = { ghost = { debounce_ms = 1 } }")
+    editor.open("first = 1\n")
+    editor.script(items=[])
+    editor.keys("i")
+    editor.wait_seen("textDocument/inlineCompletion", 1)
+    # The first change's request is due, and scheduled behind the second change.
+    editor.lua("""
+        local function change() vim.api.nvim_exec_autocmds("TextChangedI", { buffer = 0 }) end
+        change()
+        vim.schedule(function()
+          change()
+          vim.wait(50, function() return false end, 5, true)
+        end)
+    """)
+    editor.wait_seen("textDocument/inlineCompletion", 2)
+    editor.keys("<Esc>")
+    editor.script(items=[item(0, 0, 9, "first = 12")])
+    editor.keys("A")
+    editor.wait(SHOWN)
+    asked = [m for m in editor.seen if m["method"] == "textDocument/inlineCompletion"]
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "start", "end"),
     [("x = ", 0, 4), ("x = 1\n", 0, 4), ("= ", 2, 4), ("", 4, 4), ("y = 1", 0, 4)],

@@ -16,6 +16,7 @@ local group = vim.api.nvim_create_augroup("diffill.ghost", {})
 ---@class diffill.Ghost
 ---@field client vim.lsp.Client
 ---@field timer uv.uv_timer_t
+---@field due table? stands for the request that the timer brings, also once it is scheduled
 ---@field request integer? id of the outstanding request
 ---@field suggestion diffill.Suggestion?
 ---@field shown { rest: diffill.Rest, line: string, row: integer, col: integer }? what is on the screen
@@ -40,6 +41,7 @@ end
 ---@param ghost diffill.Ghost
 local function cancel(ghost)
   ghost.timer:stop()
+  ghost.due = nil
   if ghost.request then ghost.client:cancel_request(ghost.request) end
   ghost.request = nil
 end
@@ -164,7 +166,12 @@ local function update(buf)
   local ghost, settings = ghosts[buf], config.get(buf)
   cancel(ghost)
   if not settings.ghost.enabled then return end
-  ghost.timer:start(settings.ghost.debounce_ms, 0, vim.schedule_wrap(function() request(buf) end))
+  local due = {}
+  ghost.due = due
+  local function ask()
+    if ghost.due == due then request(buf) end
+  end
+  ghost.timer:start(settings.ghost.debounce_ms, 0, vim.schedule_wrap(ask))
 end
 
 ---@param buf integer
