@@ -18,6 +18,7 @@ from engine.scoring import likeliest, logprobs_of, on_host
 
 # Chooses a token id (T,) for each row of logits (T, V).
 Pick = Callable[[Tensor], Tensor]
+greedy: Pick = likeliest
 
 
 class Draft(Protocol):
@@ -45,11 +46,6 @@ class CausalStep:
 
     tokens: list[int]
     logprobs: list[float]
-
-
-def greedy(logits: Tensor) -> Tensor:
-    """Pick the likeliest token of each row."""
-    return likeliest(logits)
 
 
 def sampler(temperature: float, seed: int) -> Pick:

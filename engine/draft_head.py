@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.errors import CheckpointError
 from engine.int8 import Int8Linear, Int8Weight
 from engine.linear import Linear
+from engine.scoring import confidence
 
 Embed = Callable[[Tensor], Tensor]  # token ids (T,) to vectors (T, D)
 
@@ -54,8 +55,8 @@ class DraftHead:
     @torch.inference_mode()
     def read(self, states: Tensor) -> tuple[int, float]:
         """Return the token that a state (1, D) leads to, and how likely it is."""
-        best, place = self._head(states)[0].float().softmax(-1).max(-1)
-        return int(self._tokens[place]), _RIGHT * float(best)
+        place, sureness = confidence(self._head(states))
+        return int(self._tokens[place]), _RIGHT * float(sureness)
 
 
 class Guesser:

@@ -25,6 +25,7 @@ from engine.in_place_denoiser import InPlaceDenoiser
 from engine.lengths import LENGTHS, calibrated
 from engine.model import Transformer
 from engine.repairs import Guide
+from engine.scoring import confidence
 from engine.special import SpecialTokens
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
@@ -87,7 +88,7 @@ class InPlaceFiller:
             scores: list[list[float]] = []  # of each length, for every hole
             for length in tried:
                 control.check()
-                sureness = denoiser(self.blank([length] * len(group))).softmax(-1).amax(-1)
+                _, sureness = confidence(denoiser(self.blank([length] * len(group))))
                 control.forward_calls += 1
                 means = [float(part.mean()) for part in sureness.split(length)]
                 scores.append([calibrated(mean, length) for mean in means])
