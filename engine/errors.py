@@ -5,7 +5,11 @@ The message of an `EngineError` is shown as it is; `kind` is its name on the wir
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+# As CUDA, torch's allocator on the CPU and the system say it.
+_NO_MEMORY = re.compile("out of memory|can(?:'t|not) allocate memory", re.IGNORECASE)
 
 
 class EngineError(Exception):
@@ -69,6 +73,17 @@ _BY_KIND = {
         DeadlineExceeded,
     )
 }
+
+
+def unforeseen(error: BaseException) -> EngineError:
+    """Return what to tell the user of an error that is none of ours."""
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        first = str(error).strip().partition("\n")[0].rstrip(".") or "out of memory"
+        return EngineError(
+            f"there is too little memory for this ({first}): effort quick, fewer candidates and a "
+            "smaller DIFFILL_CONTEXT_MB need less"
+        )
+    return EngineError(f"internal error: {error}")
 
 
 def error_of_kind(kind: str, message: str) -> EngineError:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config import EFFORTS
 from engine.control import Control
 from engine.editors import give_back
-from engine.errors import Busy, Cancelled, EngineError, EngineUnavailable
+from engine.errors import Busy, Cancelled, EngineError, EngineUnavailable, unforeseen
 from engine.protocol import EditRequest, Frame, Priority
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class Scheduler:
             message = error_message(error)
         except BaseException as error:  # a panic of a library in Rust is no Exception
             log.exception("request %d failed", job.number)
-            message = error_message(EngineError(f"internal error: {error}"))
+            message = error_message(unforeseen(error))
         with self._changed:
             self._running.remove(job)
             self._free.append(desk)

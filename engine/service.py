@@ -21,7 +21,7 @@ from engine.config import EFFORTS, Decoding, Precision
 from engine.control import Control
 from engine.edit import Editor
 from engine.editors import open_editor
-from engine.errors import EngineError
+from engine.errors import EngineError, unforeseen
 from engine.protocol import EditRequest, Frame
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Service:
                 self._send_error(number, error)
             except Exception as error:
                 log.exception("request %d failed", number)
-                self._send_error(number, EngineError(f"internal error: {error}"))
+                self._send_error(number, unforeseen(error))
             finally:
                 self._running.pop(number, None)
 

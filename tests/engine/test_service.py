@@ -7,8 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, unforeseen
 from engine.protocol import (
     Candidate,
     EditRequest,
@@ -45,6 +46,8 @@ class ScriptedEditor:
                 assert self.release.wait(DEADLINE_S)
             case "break":
                 raise ZeroDivisionError("by zero")
+            case "want too much":
+                torch.empty(1 << 50)
         if control.on_frame:
             control.on_frame(FRAME)
         return answer(request.path)
@@ -214,6 +217,26 @@ def test_a_fault_fails_its_request_alone(service):
     assert service.next() == error(1, "internal", "internal error: by zero")
     service.edit(2)
     assert service.next() == result(2)
+
+
+def test_too_little_memory_is_said_to_be_that(service):
+    service.edit(1, "want too much")
+    answer = service.next()
+    assert answer["kind"] == "internal"
+    assert answer["message"].startswith("there is too little memory for this (")
+    assert "DIFFILL_CONTEXT_MB" in answer["message"]
+    service.edit(2)
+    assert service.next() == result(2)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.\nA second line")],
+)
+def test_every_allocator_is_understood(fault):
+    told = str(unforeseen(fault))
+    assert told.startswith("there is too little memory for this (")
+    assert "\n" not in told
 
 
 def test_loading_is_reported(start, editor):
