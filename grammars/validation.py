@@ -22,7 +22,7 @@ from grammars.symbols import (
     repeated_beside_itself,
     repeated_inside_itself,
 )
-from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree
+from grammars.syntax import ParseTimeout, SyntaxFault, SyntaxTree, tree_of
 from grammars.verdict import Verdict
 
 MAX_REASONS = 3
@@ -48,6 +48,7 @@ def validate(text: str, replacements: Iterable[Replacement], language_id: str) -
         name = f"no grammar for '{language_id}'" if language_id else "unknown language"
         return Verdict(True, (f"{name}: syntax not checked",), checked=False)
     try:
+        edit = _with_closed_comment(edit, known)
         reasons = _syntax_reasons(edit, known)
     except ParseTimeout as error:
         return Verdict(False, (str(error),), checked=False)
@@ -94,6 +95,20 @@ class _Comparison:
     new: list[SyntaxFault]  # faults of the new text that none of the baseline accounts for
     after: int  # how many faults the new text has
     allowed: int  # how many it may have
+
+
+def _with_closed_comment(edit: _Edit, known: Language) -> _Edit:
+    """Close the block comment that an edit goes on with: its prose is not to be read as code."""
+    if known.line_comment != "//" or len(edit.replacements) != 1:
+        return edit
+    span, before = edit.replacements[0].span, edit.text[: edit.replacements[0].span.start]
+    if "*/" in edit.replacements[0].text or before.rfind("/*") <= before.rfind("*/"):
+        return edit
+    closed = f"{edit.text[: span.end]}*/{edit.text[span.end :]}"
+    tree = tree_of(closed, known.id)
+    around = tree.around(Span(span.end, span.end + 2)) if tree else []
+    is_comment = any("comment" in node.type for node in around)
+    return _Edit(closed, edit.replacements) if is_comment else edit
 
 
 def _syntax_reasons(edit: _Edit, known: Language) -> tuple[str, ...]:

@@ -185,6 +185,25 @@ def test_visible_characters_are_not_hidden():
     assert validate(text, [_replace(text, "1\n", new)], "python").ok
 
 
+@pytest.mark.parametrize("language_id", [known.id for known in LANGUAGES if known.id != "python"])
+def test_prose_in_a_comment_that_nothing_ends_yet_is_no_code(language_id, sources):
+    text = sources[language_id]
+    at = text.index("\n", text.index("\n") + 1) + 1  # a line in front of code
+    opened = f"{text[:at]}/**\n * Returns \n{text[at:].replace('*/', '')}"
+    end = Span(opened.index("Returns ") + 8, opened.index("Returns ") + 8)
+    assert validate(opened, [Replacement(end, "the sum of what isn't (yet sold")], language_id).ok
+    assert validate(opened, [Replacement(end, "the sum.\n */")], language_id).ok
+    closed = text + "/** Returns */\n"
+    behind = Span(len(closed), len(closed))
+    assert not validate(closed, [Replacement(behind, "the sum (")], language_id).ok
+
+
+def test_a_pattern_that_looks_like_a_comment_is_code():
+    text = 'const all = glob("src/**");\nconst size = 1;\n'
+    at = text.index("1;")
+    assert not validate(text, [Replacement(Span(at, at + 1), "the sum of")], "javascript").ok
+
+
 @pytest.mark.parametrize(
     ("language_id", "reason"),
     [
