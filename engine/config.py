@@ -256,6 +256,7 @@ class EffortConfig:
     max_context: int  # of other files
     max_fill: int
     candidates: int
+    drafts: int  # of a hole, the candidates among them, where a model can tell which fit best
     repair_rounds: int
     sweeps: int  # over several holes that cannot be filled together
     deadline_s: float
@@ -270,6 +271,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_context=256,
         max_fill=64,
         candidates=1,
+        drafts=1,
         repair_rounds=1,
         sweeps=1,
         deadline_s=20.0,
@@ -282,6 +284,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_context=512,
         max_fill=128,
         candidates=1,
+        drafts=1,
         repair_rounds=2,
         sweeps=1,
         deadline_s=60.0,
@@ -294,6 +297,7 @@ EFFORTS: dict[Effort, EffortConfig] = {
         max_context=1024,
         max_fill=256,
         candidates=3,
+        drafts=6,
         repair_rounds=3,
         sweeps=3,
         deadline_s=180.0,

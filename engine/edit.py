@@ -13,7 +13,7 @@ from engine.holes import Holes
 from engine.judging import UNWRITTEN, Judge
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
 from engine.stopping import HoleShape
-from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites
+from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites, Weighs
 from grammars.holes import unfinished_function
 from grammars.lines import line_end, with_line_end
 from grammars.span import Replacement, Span
@@ -31,12 +31,13 @@ class _Judged:
     verdict: Verdict
     draft: Draft
     joins: bool
+    weight: float  # how well it fits, among the others
 
 
 def _rank(judged: _Judged) -> tuple[bool, bool, bool, float]:
-    """Return what sorts the best first: what is offered, joins and ends, then the likeliest."""
-    ok, draft = judged.verdict.ok, judged.draft
-    return not ok, ok and not judged.joins, ok and draft.is_cut_off, -draft.score
+    """Return what sorts the best first: what is offered, joins and ends, then what fits best."""
+    ok = judged.verdict.ok
+    return not ok, ok and not judged.joins, ok and judged.draft.is_cut_off, -judged.weight
 
 
 def _is_enough(found: Collection[_Judged], wanted: int) -> bool:
@@ -181,42 +182,36 @@ class Editor:
     ) -> list[_Judged]:
         """Try until enough drafts pass; refused ones come last, so that there is always one."""
         wanted = wanted or candidates_for(request)
-        judge, old = Judge(request, made), span.of(request.text)
-        text, place = judge.applied(Replacement(span, old))
-        begun = None
-        if (
-            request.instruction is None
-            and not request.single_line
-            and request.priority is not Priority.TYPING
-        ):
-            begun = unfinished_function(text, place, request.language)
-        # The model works on LF; the file's own line ends come back in _judge.
-        shape = HoleShape(
-            with_line_end(text[: place.start], "\n"),
-            with_line_end(text[place.end :], "\n"),
-            with_line_end(old, "\n"),
-            request.single_line,
-            request.language,
-            "" if begun is None else with_line_end(begun.of(text), "\n"),
-            request.path,
-            request.context,
-        )
-        shape = replace(shape, review=judge.reviewer(span, shape))
+        judge = Judge(request, made)
+        shape = _shape(judge, span)
+        weigher = self._weigher(request, shape)
+        drafts = max(wanted, request.candidates or (effort.drafts if weigher else 1))
         found: dict[str, _Judged] = {}
-        tries = self._tries(request, shape, effort, control, wanted)
+        tries = self._tries(request, shape, effort, control, drafts)
         try:
-            for draft in itertools.islice(tries, wanted + effort.repair_rounds):
+            for number, draft in enumerate(itertools.islice(tries, drafts + effort.repair_rounds)):
                 for judged in self._judge(judge, span, shape, draft):
                     text = judged.replacement.text
                     control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
-                if _is_enough(found.values(), wanted):
+                if number + 1 >= drafts and _is_enough(found.values(), wanted):
                     break
+            if weigher:
+                found = _weighed(weigher, shape, found, effort, control)
         except DeadlineExceeded:
             if not found:  # otherwise what there is by now is the answer
                 raise
             control.is_cut = True
         return sorted(found.values(), key=_rank)[:wanted]
+
+    def _weigher(self, request: EditRequest, shape: HoleShape) -> Weighs | None:
+        """Return what tells which fill is the best, if there is anything that can.
+
+        Not of whole functions: they were asked for, and their own scores say as much (LOG.md,
+        2026-11-30).
+        """
+        is_fill = request.instruction is None and not shape.begun
+        return self._filler if is_fill and isinstance(self._filler, Weighs) else None
 
     def _tries(
         self,
@@ -246,9 +241,53 @@ class Editor:
             replacement = Replacement(span, text)
             verdict = judge.verdict(replacement, is_cut_off=draft.is_cut_off)
             joined = not verdict.ok or judge.joins(replacement)
-            yield _Judged(replacement, verdict, draft, joined)
+            yield _Judged(replacement, verdict, draft, joined, draft.score)
             if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
                 return
+
+
+def _shape(judge: Judge, span: Span) -> HoleShape:
+    """Return a span as the model sees it, the others' new texts in place.
+
+    The model works on LF; the file's own line ends come back in `Editor._judge`.
+    """
+    request, old = judge.request, span.of(judge.request.text)
+    text, place = judge.applied(Replacement(span, old))
+    begun = None
+    if (
+        request.instruction is None
+        and not request.single_line
+        and request.priority is not Priority.TYPING
+    ):
+        begun = unfinished_function(text, place, request.language)
+    shape = HoleShape(
+        with_line_end(text[: place.start], "\n"),
+        with_line_end(text[place.end :], "\n"),
+        with_line_end(old, "\n"),
+        request.single_line,
+        request.language,
+        "" if begun is None else with_line_end(begun.of(text), "\n"),
+        request.path,
+        request.context,
+    )
+    return replace(shape, review=judge.reviewer(span, shape))
+
+
+def _weighed(
+    weigher: Weighs,
+    shape: HoleShape,
+    found: dict[str, _Judged],
+    effort: EffortConfig,
+    control: Control,
+) -> dict[str, _Judged]:
+    """Weigh what is offered, if there is a choice."""
+    offered = {text: judged for text, judged in found.items() if judged.verdict.ok}
+    if len(offered) < 2:
+        return found
+    texts = [with_line_end(text, "\n") for text in offered]
+    weights = weigher.weights(shape, texts, effort, control)
+    pairs = zip(offered.items(), weights, strict=True)
+    return found | {text: replace(judged, weight=weight) for (text, judged), weight in pairs}
 
 
 def _holes(request: EditRequest, spans: Sequence[Span], made: Sequence[Replacement]) -> Holes:

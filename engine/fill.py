@@ -33,6 +33,7 @@ from engine.special import ends_line
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Ask, Draft, draft_of
+from engine.weighing import Scales
 from engine.writing import Opening, Pen, Writing
 
 
@@ -204,6 +205,26 @@ class Filler:
         if fim.suffix_first:
             return len(context) - 1
         return context.index(self._tokenizer.special(fim.suffix)) - 1
+
+    def weights(
+        self, shape: HoleShape, texts: Sequence[str], effort: EffortConfig, control: Control
+    ) -> list[float]:
+        """Return how well texts fit a hole: its context is encoded already if they came of it."""
+        context, own = self._context(shape, effort), [self._tokenizer.encode(t) for t in texts]
+        needed = len(context) + 1 + max(map(len, own))
+        last = self._last_before(context)
+        place = last if self._model.draft_head else None
+        cache = self._contexts.encoded(context, needed, control, place)
+        _, behind = self._sides(context)
+        if self._family.fim.suffix_first:
+            behind = []  # it has been read in front of the text
+        scales = Scales(self._model, cache, self._sentinel, self._ends, last, behind)
+        found: list[float] = []
+        for ids in own:
+            control.check()
+            found.append(scales.weigh(ids))
+            control.forward_calls += 2 if behind else 1
+        return found
 
     def on_canvas(
         self, shape: HoleShape, effort: EffortConfig, lengths: Sequence[int], control: Control

@@ -87,6 +87,17 @@ class FillsTogether(Protocol):
         ...
 
 
+@runtime_checkable
+class Weighs(Protocol):
+    """A model that tells which of several texts fits a hole best."""
+
+    def weights(
+        self, shape: HoleShape, texts: Sequence[str], effort: EffortConfig, control: Control
+    ) -> list[float]:
+        """Return how well each text fits, the most the best; comparable for one hole alone."""
+        ...
+
+
 class Rewrites(Protocol):
     """A model with its way of rewriting; each request in a thread of its own."""
 

@@ -121,7 +121,8 @@ def _shared() -> tuple[argparse.ArgumentParser, ...]:
     group.add_argument(
         "--effort",
         choices=("quick", "balanced", "thorough"),
-        help="how much work an edit may be (default: what `diffill config` says)",
+        help="how much work an edit may be: thorough chooses a fill among six (default: what "
+        "`diffill config` says)",
     )
     group.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of draws; the same one draws the same"

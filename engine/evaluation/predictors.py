@@ -147,7 +147,6 @@ class Predictors:
                 language=case.language,
                 single_line=case.single_line,
                 effort=self.effort,
-                candidates=1,
                 seed=self.seed,
             )
             best = editor.edit(request, control).best

@@ -8,6 +8,7 @@ import pytest
 
 from engine.control import Control
 from engine.edit import Editor
+from engine.errors import DeadlineExceeded
 from engine.protocol import EditRequest, Effort, Priority
 from engine.tries import Draft
 from grammars.span import Span
@@ -221,3 +222,60 @@ def test_an_ellipsis_is_no_value():
 def test_code_around_a_placeholder_is_a_fill():
     editor, _ = scripted("    if a:\n        raise NotImplementedError\n    return 1\n")
     assert editor.edit(request(HOLES, BODIES[:1], language="python"), Control()).best.verdict.ok
+
+
+class Weighing:
+    """A model whose drafts come in turn, and weigh what a test says."""
+
+    def __init__(self, weights, is_late=False):
+        self._weights, self._is_late, self.asked = weights, is_late, []
+
+    def tries(self, *_):
+        return (Draft(text, 3, -1.0 - n) for n, text in enumerate(self._weights))
+
+    def weights(self, shape, texts, effort, control):
+        self.asked.append(texts)
+        if self._is_late:
+            raise DeadlineExceeded("no result in time")
+        return [self._weights[text] for text in texts]
+
+
+def offered(model, text="a\r\n\r\nb\r\n", span=None, candidates=3):
+    asked = request(text, [span or Span(3, 3)], language="python", candidates=candidates)
+    result = Editor(model, model).edit(asked, Control())
+    found = [(c.replacements[0].text, c.verdict.ok) for c in result.candidates]
+    return found, result.is_cut
+
+
+def test_of_several_fills_the_one_that_weighs_most_comes_first():
+    model = Weighing({"x = 1\n": -3.0, "x = (\n": -1.0, "x = 2\n": -2.0})
+    best = [("x = 2\r\n", True), ("x = 1\r\n", True), ("x = (\r\n", False)]
+    assert offered(model) == (best, False)
+    assert model.asked == [["x = 1\n", "x = 2\n"]], "what is refused is not weighed"
+
+
+def test_a_single_fill_is_not_weighed():
+    model = Weighing({"x = 1\n": -3.0, "x = 2\n": -2.0})
+    assert offered(model, candidates=1) == ([("x = 1\r\n", True)], False)
+    assert model.asked == []
+
+
+def test_whole_functions_are_not_weighed():
+    model = Weighing({"    return x\n": -3.0, "    return -x\n": -2.0})
+    text = "def f(x):\r\n    ...\r\n"
+    found, _ = offered(model, text, Span(text.index("    ..."), len(text)))
+    assert found == [("    return x\r\n", True), ("    return -x\r\n", True)]
+    assert model.asked == []
+
+
+def test_a_rewrite_is_not_weighed():
+    model = Weighing({"y = 1\n": -3.0, "y = 2\n": -2.0})
+    asked = request("x = 1\n", (Span(0, 6),), instruction="Call it y.", candidates=2)
+    result = Editor(model, model).edit(asked, Control())
+    assert [c.replacements[0].text for c in result.candidates] == ["y = 1\n", "y = 2\n"]
+    assert model.asked == []
+
+
+def test_what_there_is_no_time_to_weigh_comes_as_it_is():
+    model = Weighing({"x = 1\n": -3.0, "x = 2\n": -2.0}, is_late=True)
+    assert offered(model) == ([("x = 1\r\n", True), ("x = 2\r\n", True)], True)
