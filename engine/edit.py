@@ -10,7 +10,7 @@ from engine.config import EFFORTS, EffortConfig, candidates_for
 from engine.control import Control
 from engine.errors import ConfigError, DeadlineExceeded
 from engine.holes import Holes
-from engine.judging import UNWRITTEN, Judge
+from engine.judging import NO_CHANGE, UNWRITTEN, Judge
 from engine.protocol import Candidate, EditRequest, EditResult, EditStats, Priority
 from engine.stopping import HoleShape
 from engine.tries import Ask, Draft, FillsHoles, FillsTogether, Rewrites, Weighs
@@ -242,7 +242,8 @@ class Editor:
             verdict = judge.verdict(replacement, is_cut_off=draft.is_cut_off)
             joined = not verdict.ok or judge.joins(replacement)
             yield _Judged(replacement, verdict, draft, joined, draft.score)
-            if verdict.ok or verdict is UNWRITTEN:  # a placeholder moved or cut is still one
+            # Moved or cut, a placeholder is still one, and what is there already is no better.
+            if verdict.ok or verdict in (UNWRITTEN, NO_CHANGE):
                 return
 
 

@@ -45,7 +45,8 @@ def run(
 ) -> Exit:
     """Fill every line of `source` into `target`; `-` is standard input or output.
 
-    A line that cannot be filled gives its error in its place, and exit code 1 at the end.
+    A line that cannot be filled gives its error in its place, and exit code 1 at the end; a fill
+    that is refused is an answer, with its verdict.
     """
     with _opened(source, target) as (lines, out):
         open_engine = open_engine or engine_for(model, screen)
@@ -72,7 +73,7 @@ async def _fill_all(
     size = _size(lines)
     # Who writes into a pipe may wait for each answer; and a line's limit counts from the asking.
     most = AT_ONCE if size and dials.deadline_s is None else 1
-    read = done = failed = 0
+    read = done = failed = refused = 0
     asked: deque[tuple[int, asyncio.Event, asyncio.Task[dict[str, object]]]] = deque()
     with screen.progress() as report:
         async with running(open_engine, Screen(quiet=True), "") as engine:
@@ -89,8 +90,11 @@ async def _fill_all(
                     keep(answer)
                     done += 1
                     failed += "error" in answer
+                    verdict = answer.get("verdict")
+                    refused += isinstance(verdict, dict) and not verdict["ok"]
                     report("filling", min(1.0, place / size) if size else None)
-    screen.say(f"{done} lines, {failed} failed")
+    told = f", {refused} refused" if refused else ""
+    screen.say(f"{done} lines, {failed} failed{told}")
     return failed
 
 

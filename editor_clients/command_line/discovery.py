@@ -35,7 +35,7 @@ class Found:
     """The files meant, each once under its first name, in the order they were named."""
 
     named: tuple[str, ...]  # told by name: one that cannot be read is an error
-    walked: tuple[str, ...]  # met in a folder: one that cannot be read is passed over
+    walked: tuple[str, ...]  # met in a folder or a list: one that cannot be read is passed over
 
     def __len__(self) -> int:
         return len(self.named) + len(self.walked)
@@ -62,11 +62,14 @@ def discover(
         raise Stop(Exit.USAGE, "an empty PATH names no file")
     names: dict[str, str] = {}  # by real path
     told: set[str] = set()  # the real paths of those told by name
-    paths = list(sources.paths)
+    paths, listed = list(sources.paths), set[str]()
     if sources.files_from is not None:
-        paths += _listed(sources.files_from)
+        more = _listed(sources.files_from)
+        paths += more
         if not paths:
             raise Stop(Exit.USAGE, f"{sources.files_from}: names no files")
+        if len(paths) > 1:  # one alone is as good as told
+            listed = {name for name in more if Path(name).is_file()}
     if sources.changed_since is not None:
         within = [Path(os.path.abspath(path)) for path in paths or ["."]]  # noqa: PTH100
         changed = git.changed_files(sources.changed_since)
@@ -77,6 +80,10 @@ def discover(
             for real, name in _walk(path, languages):
                 names.setdefault(real, name)
                 on_file()
+        elif path in listed:
+            real = Path(path).resolve()
+            if not (is_secret(Path(path)) or is_secret(real) or is_refused(real)):
+                names.setdefault(str(real), path)
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(_matching(path, languages))
             if not matches:

@@ -183,6 +183,7 @@ def test_standard_input(diffill, monkeypatch):
 def test_what_does_not_validate_is_an_answer(diffill, sample):
     source = sample(lines(case(1)), "in.jsonl")
     done = diffill("batch", source, "-", engine="invalid")
+    assert "1 lines, 0 failed, 1 refused" in done.err
     assert done.code == 0
     assert done.json["verdict"] == {"ok": False, "reasons": ["line 1: a new syntax error"]}
 

@@ -126,6 +126,23 @@ def test_names_from_a_file(diffill, monkeypatch):
     assert diffill("holes", "--files-from", "missing").code == 2
 
 
+def test_what_a_list_names_and_nobody_may_read_is_passed_over(diffill):
+    """As in a folder: `git ls-files` names what it knows."""
+    write("a.py")
+    write("b.py")
+    write("ignored.py")
+    write(".diffillignore", "ignored.py\n")
+    Path("latin.py").write_bytes(b"x = '\xe9'\npass\n")
+    write("names", "a.py\nignored.py\nlatin.py\nb.py\n")
+    done = diffill("holes", "--files-from", "names")
+    assert listed(done) == ["a.py", "b.py"]
+    for name in ("ignored.py", "latin.py", "gone.py"):  # told by name, or wrong
+        write("one", name)
+        assert diffill("holes", "--files-from", "one").code == 2
+    write("names", "a.py\ngone.py\n")
+    assert diffill("holes", "--files-from", "names").code == 2
+
+
 def test_changed_files(diffill, tmp_path):
     for name in ("old.py", "edited.py", "sub/staged.py"):
         write(name)

@@ -279,3 +279,18 @@ def test_a_rewrite_is_not_weighed():
 def test_what_there_is_no_time_to_weigh_comes_as_it_is():
     model = Weighing({"x = 1\n": -3.0, "x = 2\n": -2.0}, is_late=True)
     assert offered(model) == ([("x = 1\r\n", True), ("x = 2\r\n", True)], True)
+
+
+@pytest.mark.parametrize(
+    ("text", "old"),
+    [
+        ("def f(x):\n    y = x\n    return {}\n", "    return {}\n"),
+        ("class A:\n    def f(self):\n        self.x = {}\n", "        self.x = {}\n"),
+    ],
+)
+def test_what_is_there_already_is_not_offered_elsewhere(text, old):
+    editor, _ = scripted(*[old] * 9)
+    at = text.index(old)
+    asked = request(text, [Span(at, at + len(old))], language="python")
+    verdict = editor.edit(asked, Control()).best.verdict
+    assert verdict.reasons == ("the model would leave it as it is",)
