@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from editor_clients.command_line.places import Place
 from engine.protocol import EditRequest, Effort, Priority
 from grammars.holes import is_unwritten, unfinished_function
+from grammars.selection import body_of
+from grammars.span import Span
 
 _MESSAGE = "{message}"
 
@@ -46,6 +48,7 @@ class Order:
                 re.search(r"[\r\n]", place.span.of(text))
                 or is_unwritten(text, place.span, language)
                 or unfinished_function(text, place.span, language)
+                or _is_body(text, place.span, language)
             )
         instruction = self.instruction and self.instruction.replace(_MESSAGE, place.what)
         return EditRequest(
@@ -59,3 +62,13 @@ class Order:
             priority=self.priority,
             **asdict(self.dials),
         )
+
+
+def _is_body(text: str, span: Span, language: str) -> bool:
+    """Tell whether a span is the whole lines of all that a function does."""
+    body = body_of(text, language, span)
+    return (
+        body is not None
+        and body.start == span.start
+        and body.of(text).rstrip("\r\n") == span.of(text)
+    )

@@ -40,6 +40,22 @@ def test_a_hole_on_one_line_may_become_several(diffill, sample):
     assert path.read_text() == CODE.replace("    work()", "first()\nsecond()")
 
 
+@pytest.mark.parametrize(
+    ("body", "becomes"),
+    [
+        ("    return x\n", "first()\nsecond()\n"),
+        ('    """Give it."""\n    return x\n', '    """Give it."""\nfirst()\nsecond()\n'),
+        ("    y = x\n    return y\n", "    y = x\nfirst()\n"),  # the last line alone
+    ],
+)
+def test_all_that_a_function_does_may_become_several_lines(diffill, sample, body, becomes):
+    head = "def f(x):\n"
+    path = sample(head + body)
+    line = 1 + body.count("\n")
+    diffill("fill", path, "--lines", f"{line}-{line}", "--write")
+    assert path.read_text() == head + becomes
+
+
 def test_a_cursor_fills_between_two_characters(diffill, sample):
     path = sample("f()\n")
     diffill("fill", path, "--range", "1:3", "--write")
