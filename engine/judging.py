@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.protocol import EditRequest, Priority
 from engine.stopping import HoleShape, Review
-from grammars.bodies import computes_nothing
+from grammars.bodies import computes_nothing, has_two_docstrings
 from grammars.endings import breaks_off, comments_out, is_comment, joins, unkept_promise, unreached
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
 from grammars.span import Replacement, Span, apply, landed
-from grammars.symbols import defines
+from grammars.symbols import defines, definitions_in
 from grammars.validation import validate
 from grammars.verdict import Verdict
 
@@ -25,7 +27,10 @@ UNJOINED = Verdict(ok=False, reasons=("it does not go together with the lines ar
 CUT_OFF = Verdict(ok=False, reasons=("the model's answer is too long and was cut off",))
 COMMENTED_OUT = Verdict(ok=False, reasons=("it makes a comment of the code behind it",))
 UNREACHED = Verdict(ok=False, reasons=("it adds code that is never reached",))
+DOUBLED = Verdict(ok=False, reasons=("it adds a docstring where one is",))
 NO_CHANGE = Verdict(ok=False, reasons=("the model would leave it as it is",))
+# How an instruction begins that takes nothing away.
+_ADDS = re.compile(r"\s*(?:please\s+)?(?:also\s+)?(?:add|insert|append)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ class Judge:
             return COMMENTED_OUT
         if not is_fill and self._hides_code(replacement):
             return UNREACHED
+        if not is_fill and self._doubles_docstring(replacement):
+            return DOUBLED
+        if dropped := self._dropped(replacement):
+            reasons = tuple(f"it drops `{name}`, and was to add something" for name in dropped)
+            return Verdict(ok=False, reasons=reasons)
         if request.mends and not self._mends(replacement):
             return NOT_MENDED
         if not self._is_whole:
@@ -143,6 +153,28 @@ class Judge:
         return unreached(after, place, request.language) and not unreached(
             request.text, replacement.span, request.language
         )
+
+    def _doubles_docstring(self, replacement: Replacement) -> bool:
+        request, (after, place) = self.request, self.applied(replacement)
+        return has_two_docstrings(after, place, request.language) and not has_two_docstrings(
+            request.text, replacement.span, request.language
+        )
+
+    def _dropped(self, replacement: Replacement) -> list[str]:
+        """Return the definitions that a rewrite drops which is told to add something, and no more.
+
+        Of those that the instruction names it may do as it is told.
+        """
+        request, (after, place) = self.request, self.applied(replacement)
+        instruction = request.instruction or ""
+        if not _ADDS.match(instruction):
+            return []
+        old = definitions_in(request.text, request.language, [replacement.span])
+        names = [
+            name
+            for _, name in Counter(old) - Counter(definitions_in(after, request.language, [place]))
+        ]
+        return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", instruction)]
 
     def _loses_definition(self, replacement: Replacement) -> bool:
         """Tell whether a rewrite leaves none of the definitions it was given."""

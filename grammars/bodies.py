@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from grammars.selection import FUNCTIONS, is_docstring
+from grammars.selection import DEFINITIONS, FUNCTIONS, is_docstring
 from grammars.span import Span
 from grammars.syntax import Node, SyntaxTree, tree_of
 
@@ -70,6 +70,15 @@ def computes_nothing(text: str, span: Span, language_id: str) -> bool:
     if not calls_itself and not _NOTHING.fullmatch(code):
         return False
     return [visible.holds(statement.span) for statement in own_statements(function)] == [True]
+
+
+def has_two_docstrings(text: str, place: Span, language_id: str) -> bool:
+    """Tell whether a function or class that meets a place begins with two docstrings."""
+    tree = tree_of(text, language_id)
+    nodes = tree.nodes() if tree and language_id == "python" else iter(())
+    bodies = (n.field("body") for n in nodes if n.type in DEFINITIONS and n.span.overlaps(place))
+    first = (statements(body)[:2] for body in bodies if body)
+    return any(len(pair) == 2 and all(map(is_docstring, pair)) for pair in first)
 
 
 def takes_parameters(tree: SyntaxTree, function: Node) -> bool:

@@ -294,3 +294,35 @@ def test_what_is_there_already_is_not_offered_elsewhere(text, old):
     asked = request(text, [Span(at, at + len(old))], language="python")
     verdict = editor.edit(asked, Control()).best.verdict
     assert verdict.reasons == ("the model would leave it as it is",)
+
+
+CLASS = "class A:\n    def f(self):\n        return 1\n\n    def g(self):\n        return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "new", "reasons"),
+    [
+        ("Add a method h.", CLASS.replace("g(", "h("), ("it drops `g`, and was to add something",)),
+        ("Add a method h.", CLASS + "\n    def h(self):\n        return 3\n", ()),
+        ("Add h in place of g.", CLASS.replace("g(", "h("), ()),
+        ("Keep what is needed.", CLASS.replace("g(", "h("), ()),
+    ],
+)
+def test_what_was_to_add_something_drops_nothing(instruction, new, reasons):
+    model = SimpleNamespace(tries=lambda *_: iter([Draft(new, 3, -1.0)]))
+    asked = request(CLASS, (Span(0, len(CLASS)),), language="python", instruction=instruction)
+    verdict = Editor(model, model).edit(asked, Control()).best.verdict
+    assert (verdict.ok, verdict.reasons) == (not reasons, reasons)
+
+
+def test_a_rewrite_adds_no_second_docstring():
+    def verdict(old, new):
+        model = SimpleNamespace(tries=lambda *_: iter([Draft(new, 3, -1.0)]))
+        asked = request(old, (Span(0, len(old)),), language="python", instruction="Document it.")
+        return Editor(model, model).edit(asked, Control()).best.verdict
+
+    once = 'def f():\n    """One."""\n    return 1\n'
+    twice = once.replace("    return", '    """Two."""\n    return')
+    assert verdict(once, twice).reasons == ("it adds a docstring where one is",)
+    assert verdict(once, once.replace("One", "Two")).ok
+    assert verdict(twice, twice.replace("One", "Two")).ok, "there were two"

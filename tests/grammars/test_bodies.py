@@ -1,6 +1,6 @@
 import pytest
 
-from grammars.bodies import computes_nothing
+from grammars.bodies import computes_nothing, has_two_docstrings
 from grammars.span import Span
 
 
@@ -75,3 +75,22 @@ def test_a_function_that_computes_nothing(language_id, before, inside, behind):
 )
 def test_what_may_be_all_there_is_to_do(language_id, before, inside, behind):
     assert not _computes_nothing(language_id, before, inside, behind)
+
+
+@pytest.mark.parametrize(
+    ("text", "doubled"),
+    [
+        ('def f():\n    "a"\n    "b"\n    return 1\n', True),
+        ('class A:\n    "a"\n    # so\n    """b"""\n', True),
+        ('class A:\n    "a"\n    def f():\n        "b"\n        "c"\n', True),
+        ('def f():\n    "a"\n    return "b"\n', False),
+        ('def f():\n    "a" "b"\n    return 1\n', False),
+        ('def f():\n    x = 1\n    "b"\n    "c"\n', False),
+        ('"a"\n"b"\ndef f(): pass\n', False),
+        ("def f(:\n", False),
+    ],
+)
+def test_two_docstrings(text, doubled):
+    assert has_two_docstrings(text, Span(0, len(text)), "python") is doubled
+    assert not has_two_docstrings(text, Span(0, 0), "python")
+    assert not has_two_docstrings(text, Span(0, len(text)), "javascript")
