@@ -25,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,6 +34,7 @@ from engine.errors import Busy, ConfigError, EngineError
 from engine.place import Identity
 from engine.protocol import EditRequest
 from engine.scheduler import Job, Load, Message, Scheduler, error_message
+from engine.serving.failures import no_route
 from engine.serving.guard import Guard
 from engine.serving.listener import Listener
 from engine.serving.mailbox import Mailbox, Stream, json_body
@@ -66,7 +68,7 @@ class Application:
             Route("/edit", self._edit, methods=["POST"]),
             Route("/status", self._status),
         ]
-        self.public = Starlette(routes=public)
+        self.public = Starlette(routes=public, exception_handlers={HTTPException: no_route})
         self.asgi = Starlette(
             routes=[
                 *public,

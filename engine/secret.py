@@ -23,9 +23,12 @@ def own_token() -> str:
     """Return the token of the TCP interface: `DIFFILL_TOKEN`, else its file's, made if need be.
 
     Raises:
-        ConfigError: if the file is open to others, or cannot be read or made.
+        ConfigError: if the file is open to others, or cannot be read or made; or if the variable
+            holds what no header of HTTP can.
     """
     if token := os.environ.get(TOKEN_VARIABLE):
+        if not (token.isascii() and token.isprintable()) or token != token.strip():
+            raise ConfigError(f"{TOKEN_VARIABLE} is not plain ASCII without blanks at its ends")
         return token
     path = token_file()
     if not path.exists():

@@ -213,12 +213,11 @@ def _add_serve(
     )
     command.add_argument("--ray", action="store_true", help="on Ray Serve (extra `cluster`)")
     command.add_argument(
-        "--replicas", type=count, default=1, metavar="N", help="how many engines Ray runs"
+        "--replicas", type=count, metavar="N", help="how many engines Ray runs (default: 1)"
     )
     command.add_argument(
         "--batch",
         type=count,
-        default=4,
         metavar="N",
         help="how many requests each of them decodes together (default: 4)",
     )

@@ -35,7 +35,9 @@ def run(model: str | None, port: int, screen: Screen) -> Exit:
     return Exit.DONE
 
 
-def run_on_ray(model: str | None, port: int, replicas: int, batch: int, screen: Screen) -> Exit:
+def run_on_ray(
+    model: str | None, port: int, screen: Screen, *, replicas: int = 1, batch: int = 4
+) -> Exit:
     """Serve by engines of its own, on Ray, until interrupted; then finish what is worked on."""
     from engine.serving import cluster
 

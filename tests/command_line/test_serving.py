@@ -70,6 +70,8 @@ def test_an_engine_in_the_foreground_asks_for_large_pages(settings, monkeypatch)
         (["--port", "http"], "'http' is not a number"),
         (["--model", "remote:box"], "sets up no remote 'box'"),
         (["--token", "secret"], "unrecognized arguments"),
+        (["--replicas", "2"], "--replicas and --batch are for --ray"),
+        (["--batch", "4"], "--replicas and --batch are for --ray"),
     ],
 )
 def test_wrong_input_is_told(settings, args, message):

@@ -127,6 +127,14 @@ def test_a_type_stub_has_no_holes():
             ['\tpanic("not implemented")\n'],
         ),
         ("go", 'package a\n\nfunc f() {\n\tpanic("out of range")\n}\n', []),
+        ("go", 'package a\n\nfunc f() {\n\tpanic("todo")\n}\n', ['\tpanic("todo")\n']),
+        (
+            "javascript",
+            "function f() {\n  throw new Error('Todo');\n}\n",
+            ["  throw new Error('Todo');\n"],
+        ),
+        ("javascript", "function f() {\n  throw new Error('todo is empty');\n}\n", []),
+        ("cpp", 'int f() {\n  throw E("todo");\n}\n', ['  throw E("todo");\n']),
         (
             "java",
             "class A {\n  int f() {\n    // TODO: implement\n    return 0;\n  }\n}\n",

@@ -162,6 +162,22 @@ def test_the_token_is_made_once_and_for_its_owner(tmp_path, monkeypatch):
     assert (own_token(), path.stat().st_mode & 0o777, len(token) > 30) == (token, 0o600, True)
     monkeypatch.setenv("DIFFILL_TOKEN", "from the environment")
     assert own_token() == "from the environment"
+    for wrong in ("ключ", "a\nb", " a"):
+        monkeypatch.setenv("DIFFILL_TOKEN", wrong)
+        with pytest.raises(ConfigError, match="DIFFILL_TOKEN is not plain ASCII"):
+            own_token()
+
+
+async def test_what_there_is_not_is_said_as_other_errors_are(served):
+    async with served() as client:
+        for method, path, status in (
+            ("POST", "/v1/chat/completions", 404),
+            ("GET", "/infill", 405),
+        ):
+            response = await client.request(method, path)
+            message = f"Diffill has no answer to {method} {path}"
+            error = {"message": message, "type": "invalid_request_error", "code": status}
+            assert (response.status_code, response.json()) == (status, {"error": error})
 
 
 @pytest.mark.parametrize(
