@@ -66,7 +66,8 @@ class RemoteFiller:
                 drawn = f"drawn with seed {ask.seed + number}" if number else "the likeliest tokens"
                 control.begin_draft(f"{drawn}, by the remote {self._remote.name}")
                 body = {
-                    **_sides(self._remote.kind, prefix, suffix, max_tokens),
+                    # With the indentation of what it replaces, as it would be at a cursor there.
+                    **_sides(self._remote.kind, prefix + shape.lead, suffix, max_tokens),
                     **({"model": self._remote.model} if self._remote.model else {}),
                     "temperature": _TEMPERATURE if number else 0,
                     "seed": ask.seed + number,
@@ -76,7 +77,7 @@ class RemoteFiller:
                 text, tokens = connection.ask(body)
                 control.forward_calls += 1
                 control.steps += 1
-                text = text.replace("\r\n", "\n")
+                text = shape.lead + text.replace("\r\n", "\n")
                 end = shape.end(text)
                 is_cut_off = end is None and tokens >= max_tokens
                 if end is None:

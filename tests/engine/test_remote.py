@@ -118,6 +118,17 @@ def test_a_fill_that_is_cut_off_is_answered_by_another_sample():
     assert result.stats.forward_calls == 3
 
 
+def test_a_hole_is_asked_for_from_its_indentation_on():
+    hole = "def double(x):\n    pass\n"
+    span = Span(hole.index("    pass"), len(hole))
+    with server(text("return 2 * x\n")) as running:
+        result = edit(running, replace(REQUEST, text=hole, spans=(span,)))
+        [(_, _, body)] = running.asked
+    assert body["prompt"] == "def double(x):\n    "
+    assert result.best.verdict.ok
+    assert result.best.replacements[0].text == "    return 2 * x\n"
+
+
 def test_no_more_of_the_file_is_sent_than_a_model_would_see():
     lines = [f"name_{number} = {number}\n" for number in range(5000)]
     above, below = "".join(lines), "".join(reversed(lines))
