@@ -91,7 +91,8 @@ def add_selectors(command: argparse.ArgumentParser) -> None:
         action="append",
         type=_range,
         metavar="L:C-L:C",
-        help="characters, from 1, the last one not included; L:C is a cursor",
+        help="characters, from 1, the last one not included; L:C is a cursor, in front of a "
+        "line's code the place above it",
     )
     group.add_argument(
         "--query", metavar="QUERY", help="what a tree-sitter query captures, but for @_names"

@@ -49,6 +49,7 @@ class Order:
                 or is_unwritten(text, place.span, language)
                 or unfinished_function(text, place.span, language)
                 or _is_body(text, place.span, language)
+                or _is_above_line(text, place.span)
             )
         instruction = self.instruction and self.instruction.replace(_MESSAGE, place.what)
         return EditRequest(
@@ -72,3 +73,9 @@ def _is_body(text: str, span: Span, language: str) -> bool:
         and body.start == span.start
         and body.of(text).rstrip("\r\n") == span.of(text)
     )
+
+
+def _is_above_line(text: str, span: Span) -> bool:
+    """Tell whether a span is where new lines could begin, above one that has text."""
+    starts_line = span.start == 0 or text[span.start - 1] in "\r\n"
+    return starts_line and not len(span) and bool(re.match(r"[ \t]*[^\s]", text[span.start :]))

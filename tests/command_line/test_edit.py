@@ -62,6 +62,21 @@ def test_a_cursor_fills_between_two_characters(diffill, sample):
     assert path.read_text() == "f(first())\n"
 
 
+@pytest.mark.parametrize("column", [1, 3, 5])
+def test_a_cursor_in_front_of_code_fills_above_it(diffill, sample, column):
+    """The scripted fill has no line end of its own; one by a model has."""
+    path = sample("def f():\r\n    g()\r\n")
+    diffill("fill", path, "--range", f"2:{column}", "--write")
+    assert path.read_bytes() == b"def f():\r\nfirst()\nsecond()    g()\r\n"
+
+
+@pytest.mark.parametrize("column", [1, 3])
+def test_a_cursor_on_an_empty_line_fills_that_line(diffill, sample, column):
+    path = sample("a()\n  \nb()\n")
+    diffill("fill", path, "--range", f"2:{column}", "--write")
+    assert path.read_text() == {1: "a()\nfirst()  \nb()\n", 3: "a()\n  first()\nb()\n"}[column]
+
+
 def test_rewrite(diffill, sample):
     path = sample(CODE)
     done = diffill("rewrite", path, "--lines", "1-2", "--instruction", "louder", "--write")
