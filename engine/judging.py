@@ -63,7 +63,7 @@ class Judge:
             return verdict
         if is_fill and self._comments_out(replacement):
             return COMMENTED_OUT
-        if not is_fill and self._hides_code(replacement):
+        if request.priority is not Priority.TYPING and self._hides_code(replacement):
             return UNREACHED
         if not is_fill and self._doubles_docstring(replacement):
             return DOUBLED
@@ -148,7 +148,7 @@ class Judge:
         return comments_out(*self.applied(replacement), self.request.language)
 
     def _hides_code(self, replacement: Replacement) -> bool:
-        """Tell whether a rewrite puts code behind a statement that leaves, where none was."""
+        """Tell whether an edit puts code behind a statement that leaves, where none was."""
         request, (after, place) = self.request, self.applied(replacement)
         return unreached(after, place, request.language) and not unreached(
             request.text, replacement.span, request.language

@@ -326,3 +326,18 @@ def test_a_rewrite_adds_no_second_docstring():
     assert verdict(once, twice).reasons == ("it adds a docstring where one is",)
     assert verdict(once, once.replace("One", "Two")).ok
     assert verdict(twice, twice.replace("One", "Two")).ok, "there were two"
+
+
+@pytest.mark.parametrize(
+    ("options", "ok"),
+    [({}, False), ({"priority": Priority.TYPING}, True), ({"single_line": False}, False)],
+)
+def test_a_line_does_not_leave_above_what_it_is_for(options, ok):
+    text = "def f(x):\n    y = 0\n    for z in x:\n        y += z\n    return y\n"
+    editor, _ = scripted(*["    return sum(x)"] * 9)
+    at = text.index("    y = 0")
+    asked = request(text, [Span(at, at + 9)], language="python", **{"single_line": True} | options)
+    verdict = editor.edit(asked, Control()).best.verdict
+    assert verdict.ok is ok
+    if not ok:
+        assert verdict.reasons == ("it adds code that is never reached",)
