@@ -40,11 +40,18 @@ def diffill(*arguments):
 
 
 @pytest.mark.parametrize(
-    ("name", "language", "lines"),
-    [("prices.py", "python", "25-25"), ("average.ts", "typescript", "11-11")],
+    ("name", "language", "lines", "code"),
+    [
+        ("prices.py", "python", "25-25", "raise NotImplementedError"),
+        ("average.ts", "typescript", "11-11", "sum += mark.points;"),
+    ],
 )
-def test_a_fill_is_valid_and_stays_in_its_span(project, name, language, lines):
+def test_a_fill_is_valid_and_stays_in_its_span(project, name, language, lines, code):
     before = (project / name).read_text()
+    assert code in before
+    if language == "typescript":  # else it is found to be what the model would write
+        before = before.replace(code, "// TODO: implement")
+        (project / name).write_text(before)
     done = diffill("fill", name, "--lines", lines, "--json", "--write")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -55,6 +62,15 @@ def test_a_fill_is_valid_and_stays_in_its_span(project, name, language, lines):
     assert replacement["text"].strip()
     assert validate(after, [], language).ok
     assert replacement["forward_calls"] > 0
+
+
+def test_what_the_model_would_write_itself_is_left(project):
+    before = (project / "average.ts").read_text()
+    done = diffill("fill", "average.ts", "--lines", "11-11", "--json", "--write")
+    assert done.returncode == 0, done.stderr
+    [span] = json.loads(done.stdout)["files"][0]["spans"]
+    assert span["status"] == "unchanged"
+    assert (project / "average.ts").read_text() == before
 
 
 def test_a_rust_hole_is_filled(project):

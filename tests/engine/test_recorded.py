@@ -165,3 +165,17 @@ def test_fills_are_the_same_and_nothing_recorded_is_read(both, decoding):
             work()
         assert len(recorded) > count
         assert device.reads == 0
+
+
+def test_texts_weigh_the_same_beside_recordings_and_elsewhere(both):
+    plain, make, _ = both
+    shape = HoleShape("def total(prices):\n    x = ", "\n    return x\n")
+
+    def weights(model):
+        filler = Filler(model, tiny.tokenizer(), tiny.FAMILY, Decoding.VERIFIED, PrefixCache(model))
+        return filler.weights(shape, ["1", "sum(prices)"], EFFORTS[Effort.BALANCED], Control())
+
+    expected = pytest.approx(weights(plain), abs=1e-4)
+    assert weights(make()) == expected
+    with SecondDevice():
+        assert weights(make(DEVICE)) == expected
