@@ -64,4 +64,5 @@ class Scales:
 
     def _end(self, state: Tensor) -> float:
         """Return how likely a state (1, D) leads to an end."""
-        return float(self.model.logits(state)[0].log_softmax(-1)[list(self.ends)].logsumexp(-1))
+        logprobs = self.model.logits(state)[0].log_softmax(-1).cpu()
+        return float(logprobs[list(self.ends)].logsumexp(-1))
