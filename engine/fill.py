@@ -215,10 +215,13 @@ class Filler:
         last = self._last_before(context)
         place = last if self._model.draft_head else None
         cache = self._contexts.encoded(context, needed, control, place)
+        cache.length = last + 1
+        front = self._model.copied(cache)
+        cache.length = len(context)
         _, behind = self._sides(context)
         if self._family.fim.suffix_first:
             behind = []  # it has been read in front of the text
-        scales = Scales(self._model, cache, self._sentinel, self._ends, last, behind)
+        scales = Scales(self._model, cache, front, self._sentinel, self._ends, behind)
         found: list[float] = []
         for ids in own:
             control.check()

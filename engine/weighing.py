@@ -28,10 +28,10 @@ class Scales:
     """A hole's context, encoded, and the tokens on both sides of it."""
 
     model: Transformer
-    cache: Cache  # of the context, to write behind
+    context: Cache  # of both sides, to write behind
+    front: Cache  # of what is in front of the hole
     sentinel: int  # what asks for the hole's text
     ends: Collection[int]  # tokens, any of which ends it
-    last: int  # position of the last token in front of the hole
     behind: Sequence[int]  # what may be read as the text's continuation
 
     def weigh(self, ids: Sequence[int]) -> float:
@@ -39,17 +39,11 @@ class Scales:
 
         The direct model and its channel, as in arXiv:1908.05731.
         """
-        length = self.cache.length
-        states = self.model.encode(
-            [self.sentinel, *ids], self.cache, adapted=self.model.has_adapter
-        )
+        run = [self.sentinel, *ids]
+        states = self.model.encode(run, self.context, adapted=self.model.has_adapter)
         weight = (self._logprob(states[:-1], ids) + self._end(states[-1:])) / (len(ids) + 1)
-        behind = self.behind[:_SEAM]
-        if behind:
-            self.cache.length = self.last + 1
-            own = self.model.copied(self.cache)
-            self.cache.length = length
-            states = self.model.encode([*ids, *behind[:-1]], own)
+        if behind := self.behind[:_SEAM]:
+            states = self.model.encode([*ids, *behind[:-1]], self.front)
             weight += _SEAM_SHARE * self._logprob(states[len(ids) - 1 :], behind)
         return weight
 
@@ -65,4 +59,5 @@ class Scales:
     def _end(self, state: Tensor) -> float:
         """Return how likely a state (1, D) leads to an end."""
         logprobs = self.model.logits(state)[0].log_softmax(-1).cpu()
-        return float(logprobs[list(self.ends)].logsumexp(-1))
+        # A tokenizer may name tokens that its model has no row for.
+        return float(logprobs[[end for end in self.ends if end < len(logprobs)]].logsumexp(-1))
