@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.protocol import EditRequest, Priority
@@ -63,9 +63,9 @@ class Judge:
             return verdict
         if is_fill and self._comments_out(replacement):
             return COMMENTED_OUT
-        if request.priority is not Priority.TYPING and self._hides_code(replacement):
+        if request.priority is not Priority.TYPING and self._brings(unreached, replacement):
             return UNREACHED
-        if not is_fill and self._doubles_docstring(replacement):
+        if not is_fill and self._brings(has_two_docstrings, replacement):
             return DOUBLED
         if dropped := self._dropped(replacement):
             reasons = tuple(f"it drops `{name}`, and was to add something" for name in dropped)
@@ -147,16 +147,10 @@ class Judge:
             return False
         return comments_out(*self.applied(replacement), self.request.language)
 
-    def _hides_code(self, replacement: Replacement) -> bool:
-        """Tell whether an edit puts code behind a statement that leaves, where none was."""
+    def _brings(self, fault: Callable[[str, Span, str], bool], replacement: Replacement) -> bool:
+        """Tell whether an edit has a fault that what it replaces has not."""
         request, (after, place) = self.request, self.applied(replacement)
-        return unreached(after, place, request.language) and not unreached(
-            request.text, replacement.span, request.language
-        )
-
-    def _doubles_docstring(self, replacement: Replacement) -> bool:
-        request, (after, place) = self.request, self.applied(replacement)
-        return has_two_docstrings(after, place, request.language) and not has_two_docstrings(
+        return fault(after, place, request.language) and not fault(
             request.text, replacement.span, request.language
         )
 
@@ -169,12 +163,10 @@ class Judge:
         instruction = request.instruction or ""
         if not _ADDS.match(instruction):
             return []
-        old = definitions_in(request.text, request.language, [replacement.span])
-        names = [
-            name
-            for _, name in Counter(old) - Counter(definitions_in(after, request.language, [place]))
-        ]
-        return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", instruction)]
+        gone = Counter(definitions_in(request.text, request.language, [replacement.span]))
+        gone -= Counter(definitions_in(after, request.language, [place]))
+        told = set(re.findall(r"\w+", instruction))
+        return [name for _, name in gone if name not in told]
 
     def _loses_definition(self, replacement: Replacement) -> bool:
         """Tell whether a rewrite leaves none of the definitions it was given."""

@@ -24,6 +24,7 @@ from typing import Any, cast
 
 from engine.errors import ConfigError
 from grammars.span import Replacement, Span
+from grammars.surrogates import without_halves
 from grammars.verdict import Verdict
 
 PROTOCOL_VERSION = 3
@@ -56,10 +57,15 @@ class Excerpt:
     path: str  # shown to the model, as it would be named in the project
     text: str
 
+    def __post_init__(self) -> None:
+        _encodable(self, "path", "text")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRequest:
     """Fill spans of a text (no instruction) or rewrite them (with one).
+
+    Half a surrogate pair, which JSON can carry and no tokenizer takes, becomes U+FFFD.
 
     Raises:
         ConfigError: naming the field, its value and the bound it breaks.
@@ -83,6 +89,7 @@ class EditRequest:
     priority: Priority = Priority.EXPLICIT
 
     def __post_init__(self) -> None:
+        _encodable(self, "text", "path", "instruction")
         if len(self.text) > MAX_TEXT_CHARS:
             raise ConfigError(
                 f"the text has {len(self.text):,} characters, more than {MAX_TEXT_CHARS:,}"
@@ -139,6 +146,13 @@ class EditRequest:
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"not an edit request: {error}") from error
+
+
+def _encodable(made: EditRequest | Excerpt, *names: str) -> None:
+    for name in names:
+        text = getattr(made, name)
+        if isinstance(text, str) and not text.isascii():
+            object.__setattr__(made, name, without_halves(text))
 
 
 class TokenState(StrEnum):

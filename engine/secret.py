@@ -23,17 +23,18 @@ def own_token() -> str:
     """Return the token of the TCP interface: `DIFFILL_TOKEN`, else its file's, made if need be.
 
     Raises:
-        ConfigError: if the file is open to others, or cannot be read or made; or if the variable
-            holds what no header of HTTP can.
+        ConfigError: if the file is open to others, or cannot be read or made; or if the token is
+            what no header of HTTP can hold.
     """
-    if token := os.environ.get(TOKEN_VARIABLE):
-        if not (token.isascii() and token.isprintable()) or token != token.strip():
-            raise ConfigError(f"{TOKEN_VARIABLE} is not plain ASCII without blanks at its ends")
-        return token
     path = token_file()
-    if not path.exists():
-        _make(path, secrets.token_urlsafe(32))
-    return read_secret(path)
+    token, place = os.environ.get(TOKEN_VARIABLE), TOKEN_VARIABLE
+    if not token:
+        if not path.exists():
+            _make(path, secrets.token_urlsafe(32))
+        token, place = read_secret(path), str(path)
+    if not (token.isascii() and token.isprintable()) or token != token.strip():
+        raise ConfigError(f"{place} is not plain ASCII without blanks at its ends")
+    return token
 
 
 def read_secret(path: Path) -> str:

@@ -23,7 +23,6 @@ _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,8 @@ class Tokenizer:
         self._special_ids = frozenset(self._special.values())
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of ordinary text; half a surrogate pair is read as U+FFFD."""
-        try:
-            return self._backend.encode(text, add_special_tokens=False).ids
-        except TypeError:  # who cuts UTF-16 by length may leave half a character
-            text = _SURROGATE.sub("\ufffd", text)
-            return self._backend.encode(text, add_special_tokens=False).ids
+        """Return the ids of ordinary text."""
+        return self._backend.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids; special tokens have none, half a character becomes U+FFFD."""

@@ -15,13 +15,13 @@ import tree_sitter
 
 from grammars.languages import Language, language
 from grammars.span import Replacement, Span, apply
+from grammars.surrogates import without_halves
 
 DEADLINE_S = 5.0
 _CHUNK_BYTES = 1 << 14
 
 # Stretches of characters that take 1, 2, 3 and 4 bytes in UTF-8.
 _EQUAL_WIDTH = re.compile("[\0-\x7f]+|[\x80-\u07ff]+|[\u0800-\uffff]+|[\U00010000-\U0010ffff]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ParseTimeout(Exception):
@@ -42,7 +42,7 @@ class _Utf8:
             end += width * len(run[0])
         if end > len(text):
             # A lone surrogate has no UTF-8 form; U+FFFD is as wide as it would be.
-            text = _SURROGATE.sub("\ufffd", text)
+            text = without_halves(text)
         self.data = text.encode()
 
     def byte(self, char: int) -> int:

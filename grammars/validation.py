@@ -101,8 +101,9 @@ def _with_closed_comment(edit: _Edit, known: Language) -> _Edit:
     """Close the block comment that an edit goes on with: its prose is not to be read as code."""
     if known.line_comment != "//" or len(edit.replacements) != 1:
         return edit
-    span, before = edit.replacements[0].span, edit.text[: edit.replacements[0].span.start]
-    if "*/" in edit.replacements[0].text or before.rfind("/*") <= before.rfind("*/"):
+    [replacement] = edit.replacements
+    span, before = replacement.span, edit.text[: replacement.span.start]
+    if "*/" in replacement.text or before.rfind("/*") <= before.rfind("*/"):
         return edit
     closed = f"{edit.text[: span.end]}*/{edit.text[span.end :]}"
     tree = tree_of(closed, known.id)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +14,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from engine.client import EngineClient, EngineStatus, OnFrame, OnStatus
-from engine.protocol import EditRequest, EditResult, Excerpt
+from engine.protocol import EditRequest, EditResult
 from lsp_server.capabilities import Capabilities
 from lsp_server.completions import Completions
 from lsp_server.documents import Documents, local_path
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from lsp_server.surroundings import Chosen
 
 T = TypeVar("T")
-
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 # The model's name (None: the engine's default) and who wants to hear of its loading.
 EngineFactory = Callable[[str | None, OnStatus], EngineClient]
@@ -89,22 +85,12 @@ class Session:
     async def edit(self, request: EditRequest, on_frame: OnFrame | None = None) -> EditResult:
         """Have the engine make an edit; it is started by the first one.
 
-        Half a surrogate pair, which JSON can carry and no tokenizer takes, goes as U+FFFD.
-
         Raises:
             EngineError: from the engine.
         """
         if self._engine is None:
             self._engine = self._engine_factory(self.settings.model, self._on_status)
-        told = request.instruction
-        whole = replace(
-            request,
-            text=_whole(request.text),
-            path=_whole(request.path),
-            context=tuple(Excerpt(_whole(e.path), _whole(e.text)) for e in request.context),
-            instruction=None if told is None else _whole(told),
-        )
-        return await self._engine.edit(whole, on_frame)
+        return await self._engine.edit(request, on_frame)
 
     async def close(self) -> None:
         """Stop the engine, and write what was counted."""
@@ -181,7 +167,3 @@ def _folders(params: lsp.InitializeParams) -> tuple[Path, ...]:
 
 def _paths(uris: Iterable[str | None]) -> list[Path]:
     return [path for uri in uris if uri and (path := local_path(uri))]
-
-
-def _whole(text: str) -> str:
-    return _HALF_PAIR.sub("\ufffd", text)

@@ -69,21 +69,20 @@ def discover(
         if not paths:
             raise Stop(Exit.USAGE, f"{sources.files_from}: names no files")
         if len(paths) > 1:  # one alone is as good as told
-            listed = {name for name in more if Path(name).is_file()}
+            listed = {name for name in more if os.path.isfile(name)}  # noqa: PTH113 - any name
     if sources.changed_since is not None:
         within = [Path(os.path.abspath(path)) for path in paths or ["."]]  # noqa: PTH100
         changed = git.changed_files(sources.changed_since)
         meant = (p for p in changed if any(p == w or w in p.parents for w in within))
         return Found((), tuple(_shown(path) for path in meant if _is_wanted(path, languages)))
     for path in paths:
-        if Path(path).is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - also of a name that is too long for one
             for real, name in _walk(path, languages):
                 names.setdefault(real, name)
                 on_file()
         elif path in listed:
-            real = Path(path).resolve()
-            if not (is_secret(Path(path)) or is_secret(real) or is_refused(real)):
-                names.setdefault(str(real), path)
+            if not _barred(path):
+                names.setdefault(os.path.realpath(path), path)
         elif glob.has_magic(path) and not os.path.lexists(path):
             matches = sorted(_matching(path, languages))
             if not matches:
@@ -91,7 +90,9 @@ def discover(
             for name in matches:
                 names.setdefault(os.path.realpath(name), name)
         else:
-            real = _checked(path)
+            if why := _barred(path):
+                raise Stop(Exit.USAGE, f"{path}: {why}, so it is not read")
+            real = os.path.realpath(path)
             names.setdefault(real, path)
             told.add(real)
     return Found(
@@ -100,17 +101,15 @@ def discover(
     )
 
 
-def _checked(path: str) -> str:
-    """Return the real path of a file told by name, which may be read."""
+def _barred(path: str) -> str:
+    """Return why a file may not be read, "" if it may."""
     try:
         real = Path(path).resolve()
     except (OSError, ValueError):
-        return path  # whoever reads it will say what is wrong
+        return ""  # whoever reads it will say what is wrong
     if is_secret(Path(path)) or is_secret(real):
-        raise Stop(Exit.USAGE, f"{path}: may hold keys or passwords, so it is not read")
-    if is_refused(real):
-        raise Stop(Exit.USAGE, f"{path}: listed in .diffillignore, so it is not read")
-    return str(real)
+        return "may hold keys or passwords"
+    return "listed in .diffillignore" if is_refused(real) else ""
 
 
 def _listed(source: str) -> list[str]:

@@ -116,8 +116,9 @@ def _dispatch(args: argparse.Namespace, argv: Sequence[str], open_engine: OpenEn
             from editor_clients.command_line import serving
 
             if args.ray:
-                how = {name: n for name in ("replicas", "batch") if (n := getattr(args, name))}
-                return serving.run_on_ray(args.model, args.port, _screen(args), **how)
+                return serving.run_on_ray(
+                    args.model, args.port, args.replicas, args.batch, _screen(args)
+                )
             if args.replicas or args.batch:
                 raise Stop(Exit.USAGE, "--replicas and --batch are for --ray")
             return serving.run(args.model, args.port, _screen(args))

@@ -13,6 +13,7 @@ from grammars.selection import body_of
 from grammars.span import Span
 
 _MESSAGE = "{message}"
+_INDENTED = re.compile(r"[ \t]*\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +79,4 @@ def _is_body(text: str, span: Span, language: str) -> bool:
 def _is_above_line(text: str, span: Span) -> bool:
     """Tell whether a span is where new lines could begin, above one that has text."""
     starts_line = span.start == 0 or text[span.start - 1] in "\r\n"
-    return starts_line and not len(span) and bool(re.match(r"[ \t]*[^\s]", text[span.start :]))
+    return starts_line and not len(span) and _INDENTED.match(text, span.start) is not None

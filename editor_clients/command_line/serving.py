@@ -36,11 +36,13 @@ def run(model: str | None, port: int, screen: Screen) -> Exit:
 
 
 def run_on_ray(
-    model: str | None, port: int, screen: Screen, *, replicas: int = 1, batch: int = 4
+    model: str | None, port: int, replicas: int | None, batch: int | None, screen: Screen
 ) -> Exit:
     """Serve by engines of its own, on Ray, until interrupted; then finish what is worked on."""
+    from engine.config import AT_ONCE
     from engine.serving import cluster
 
+    replicas, batch = replicas or 1, batch or AT_ONCE
     token = _token(port)
     make = cluster.maker_of(ready_model(model, screen), batch)
     screen.say(f"starting {counted(replicas, 'replica')}")

@@ -44,12 +44,12 @@ class Range:
         return "range {}:{}-{}:{}".format(*self.first, *self.last)
 
     def span(self, lines: LineIndex) -> Span:
-        """Return the characters meant; in front of a line's first one, the place above the line."""
+        """Return the characters meant; in front of a line's text, the place above the line."""
         start, end = (self._offset(position, lines) for position in (self.first, self.last))
         if end < start:
             raise Stop(Exit.USAGE, f"{self} is inverted: it ends before it starts")
         line = lines.content(self.first[0] - 1)
-        if start == end and not Span(line.start, start).of(lines.text).strip() and end < line.end:
+        if start == end <= line.visible(lines.text).start < line.end:
             return Span(line.start, line.start)
         return Span(start, end)
 

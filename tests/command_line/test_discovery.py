@@ -136,7 +136,7 @@ def test_what_a_list_names_and_nobody_may_read_is_passed_over(diffill):
     write("names", "a.py\nignored.py\nlatin.py\nb.py\n")
     done = diffill("holes", "--files-from", "names")
     assert listed(done) == ["a.py", "b.py"]
-    for name in ("ignored.py", "latin.py", "gone.py"):  # told by name, or wrong
+    for name in ("ignored.py", "latin.py", "gone.py", "x" * 5000):  # told by name, or wrong
         write("one", name)
         assert diffill("holes", "--files-from", "one").code == 2
     write("names", "a.py\ngone.py\n")

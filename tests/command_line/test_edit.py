@@ -70,11 +70,12 @@ def test_a_cursor_in_front_of_code_fills_above_it(diffill, sample, column):
     assert path.read_bytes() == b"def f():\r\nfirst()\nsecond()    g()\r\n"
 
 
-@pytest.mark.parametrize("column", [1, 3])
-def test_a_cursor_on_an_empty_line_fills_that_line(diffill, sample, column):
+@pytest.mark.parametrize("column", [1, 2, 3])
+def test_a_cursor_on_an_empty_line_fills_there(diffill, sample, column):
     path = sample("a()\n  \nb()\n")
     diffill("fill", path, "--range", f"2:{column}", "--write")
-    assert path.read_text() == {1: "a()\nfirst()  \nb()\n", 3: "a()\n  first()\nb()\n"}[column]
+    line = f"{' ' * (column - 1)}first(){' ' * (3 - column)}"
+    assert path.read_text() == f"a()\n{line}\nb()\n"
 
 
 def test_rewrite(diffill, sample):

@@ -137,3 +137,15 @@ def test_bounds_are_within(changes):
 def test_what_is_no_request_is_told(data, told):
     with pytest.raises(ConfigError, match=told):
         EditRequest.from_json(data)
+
+
+def test_half_a_surrogate_pair_becomes_a_character_of_its_width():
+    half, whole = "x = '\ud83d'", "x = '\ufffd'"
+    made = replace(
+        FULL, text=TEXT + half, path=half, instruction=half, context=(Excerpt(half, half),)
+    )
+    expected = replace(
+        FULL, text=TEXT + whole, path=whole, instruction=whole, context=(Excerpt(whole, whole),)
+    )
+    assert made == expected == EditRequest.from_json(json.loads(json.dumps(made.to_json())))
+    assert replace(FULL, text=TEXT + "😀").text == TEXT + "😀"

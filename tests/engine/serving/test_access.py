@@ -166,6 +166,10 @@ def test_the_token_is_made_once_and_for_its_owner(tmp_path, monkeypatch):
         monkeypatch.setenv("DIFFILL_TOKEN", wrong)
         with pytest.raises(ConfigError, match="DIFFILL_TOKEN is not plain ASCII"):
             own_token()
+    monkeypatch.delenv("DIFFILL_TOKEN")
+    path.write_text("ключ")
+    with pytest.raises(ConfigError, match="token is not plain ASCII"):
+        own_token()
 
 
 async def test_what_there_is_not_is_said_as_other_errors_are(served):
