@@ -13,6 +13,9 @@ import sys
 from contextlib import suppress
 
 _NAME = "GLIBC_TUNABLES"
+# oneDNN keeps a kernel, half a megabyte, for each number of tokens it has met in each shape of
+# matrix: as many as a thousand otherwise, of which few are met again.
+_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
 _MARK = "DIFFILL_STARTED_AGAIN"  # some take the other one away
 # By default each thread has a heap of at most 64 MB, the rest is mapped piece by piece.
 _TUNABLES = ":".join(
@@ -30,8 +33,8 @@ _TUNABLES = ":".join(
 
 
 def in_large_pages(environment: dict[str, str]) -> dict[str, str]:
-    """Return an environment for a program that works with a model; tunables set there stay."""
-    return {_NAME: _TUNABLES, **environment}
+    """Return an environment for a program that works with a model; what is set there stays."""
+    return {_NAME: _TUNABLES, **_KERNELS, **environment}
 
 
 def start_again_in_large_pages() -> None:

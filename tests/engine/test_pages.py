@@ -17,6 +17,7 @@ from engine.shared import Home, SharedEngine
 from grammars.span import Span
 
 NAME = "GLIBC_TUNABLES"
+KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 KIND = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 DEFRAG = KIND.with_name("defrag")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only there")
@@ -41,8 +42,10 @@ def without(*arguments, **own):
 
 
 def test_the_users_own_choice_stays():
-    assert in_large_pages({"A": "1", NAME: "mine"}) == {"A": "1", NAME: "mine"}
+    own = {"A": "1", NAME: "mine", KERNELS: "7"}
+    assert in_large_pages(own) == own
     assert "hugetlb=1" in in_large_pages({})[NAME]
+    assert int(in_large_pages({})[KERNELS]) < 1024  # oneDNN's own
 
 
 @linux
