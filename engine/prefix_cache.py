@@ -41,6 +41,7 @@ class PrefixCache:
     def __init__(self, model: Transformer, megabytes: int = DEFAULT_MB) -> None:
         self._model = model
         self._budget = megabytes << 20
+        self._token_bytes = model.new_cache(1).num_bytes
         self._pass, self._block = (PASS, BLOCK) if model.is_by_token else (BLOCK, None)
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
@@ -80,8 +81,11 @@ class PrefixCache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""
         nearest = max(self._kept, key=lambda kept: _worth(kept, wanted), default=None)
         if nearest is None:
-            return self._model.new_cache(self._roomy(capacity))
+            return self._new(capacity)
         usable, is_own, shared = _worth(nearest, wanted)
+        if not shared:
+            del nearest  # it may have to go
+            return self._new(capacity)
         # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
         # starts alike, stays, and so does one that another thread may be writing behind.
         is_older = is_own and 2 * shared >= len(nearest.ids)
@@ -91,17 +95,26 @@ class PrefixCache:
             cache = nearest.cache
             cache.cut(usable)
         else:
-            cache = self._model.new_cache(self._roomy(capacity))
+            cache = self._new(capacity)
             cache.copy(nearest.cache, usable)
         return cache
 
-    def _roomy(self, capacity: int) -> int:
-        """Round up, but not past the positions that the model knows."""
-        return min(-(-capacity // _ROOM) * _ROOM, self._model.config.max_positions)
+    def _new(self, capacity: int) -> Cache:
+        """Make a cache a little roomier, but not past the positions that the model knows.
+
+        What is dropped for it goes first, so that it can have that memory.
+        """
+        roomy = min(-(-capacity // _ROOM) * _ROOM, self._model.config.max_positions)
+        self._drop(roomy * self._token_bytes)
+        return self._model.new_cache(roomy)
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)
-        total = sum(k.cache.num_bytes for k in self._kept)
+        self._drop(0)
+
+    def _drop(self, coming: int) -> None:
+        """Let go of the oldest, until the others and what is coming, in bytes, have room."""
+        total = coming + sum(k.cache.num_bytes for k in self._kept)
         while self._kept and total > self._budget:
             total -= self._kept.pop(0).cache.num_bytes
 

@@ -1,4 +1,5 @@
 import random
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -187,6 +188,24 @@ def test_the_oldest_are_dropped_when_memory_is_short():
     for ids in (first, second, third, second, first):
         contexts.encoded(ids, 40, Control())
     assert model.encoded == [31] * 4  # all but the second time of `second`
+
+
+def test_what_is_dropped_for_a_new_one_goes_first(monkeypatch):
+    model = Counting()
+    contexts = PrefixCache(model, megabytes=0)
+    contexts._budget = 2 * MODEL.new_cache(256).num_bytes
+    alive = weakref.WeakSet()
+
+    def new_cache(capacity):
+        assert sum(cache.num_bytes for cache in alive) <= contexts._budget / 2
+        cache = MODEL.new_cache(capacity)
+        alive.add(cache)
+        return cache
+
+    monkeypatch.setattr(model, "new_cache", new_cache)
+    for number in range(4):
+        contexts.encoded([number, *some(30, number)], 40, Control())
+    assert len(alive) == 2
 
 
 def test_no_cache_goes_past_the_models_positions():
