@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.config import BLOCK, ModelConfig
@@ -107,7 +108,8 @@ class LayerCache(Past):
 class BlockByBlock(LayerCache):
     """One layer's keys and values; a pass attends in blocks, each as if it were a pass of its own.
 
-    `masks` is the same for all layers of a pass: each block's part of the mask, cut out once.
+    Each token sees what is before it. `masks` is the same for all layers of a pass, which the first
+    fills; one mask for all of a pass would be as large as anything in it.
     """
 
     def __init__(self, store: Tensor, length: int, size: int, masks: dict[int, Tensor]) -> None:
@@ -123,13 +125,18 @@ class BlockByBlock(LayerCache):
         for start in range(0, num_tokens, self._size):
             stop = min(start + self._size, num_tokens)
             part, seen = query[:, :, :, start:stop], self._length + stop
-            if mask is not None and stop - start > 1 and start not in self._masks:
-                cut = mask.unflatten(2, (-1, num_tokens))[0, 0, :, start:stop, :seen]
-                self._masks[start] = cut.flatten(0, 1)[None, None]
+            if stop - start > 1 and start not in self._masks:
+                self._masks[start] = _causal(stop - start, seen, keys).repeat(query.shape[2], 1)
             found[:, :, :, start:stop] = attention(
                 part, keys[:, :, :seen], values[:, :, :seen], self._masks.get(start)
             )
         return found
+
+
+def _causal(num_tokens: int, seen: int, like: Tensor) -> Tensor:
+    """Return what is added to the scores (T, N) of the last `num_tokens` of all that are seen."""
+    after = torch.full((num_tokens, num_tokens), -torch.inf, dtype=like.dtype, device=like.device)
+    return F.pad(after.triu(1), (seen - num_tokens, 0))
 
 
 class OneByOne(Past):

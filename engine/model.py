@@ -191,12 +191,11 @@ class Transformer:
         """
         num_tokens, known = len(ids), cache.length
         mask = None
-        if num_tokens > 1:  # a single token sees everything
+        if num_tokens > 1 and block is None:  # a single token sees everything
             place = torch.arange(known + num_tokens)
-            mask = place[None] <= place[known:, None]
+            mask = (place[None] <= place[known:, None])[None]
         x, places = self.embed(torch.tensor(ids)), place_of(known, num_tokens)
         pasts = self._pasts(cache) if block is None else cache.block_by_block(block)
-        mask = None if mask is None else mask[None]
         return self.run(x[None], places[None], mask, pasts, adapted, only)[0]
 
     def decode(self, ids: list[int], cache: Cache, *, adapted: bool = False) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from engine.config import Scoring
 
+_ROWS = 8  # whose logarithms a CPU makes at once: each has the whole vocabulary
+
 
 def confidence(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likeliest token (L,) and its probability (L,) from logits (L, V)."""
@@ -27,7 +29,9 @@ def likeliest(logits: Tensor) -> Tensor:
 
 def logprobs_of(logits: Tensor, ids: Tensor) -> Tensor:
     """Return how likely logits (L, V) hold token ids (L,) for, as logarithms (L,)."""
-    return -F.cross_entropy(logits, ids, reduction="none")
+    size = _ROWS if logits.is_cpu else max(1, len(logits))
+    parts = zip(logits.split(size), ids.split(size), strict=True)
+    return -torch.cat([F.cross_entropy(rows, own, reduction="none") for rows, own in parts])
 
 
 def on_host(ids: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:

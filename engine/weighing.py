@@ -20,7 +20,7 @@ _SEAM = 64  # tokens behind the hole that are read
 # What a nat there counts beside one of the text's mean. Anything from a hundredth to a tenth does;
 # measured on HumanEval-Infilling's dev cases, see LOG.md, 2026-11-30.
 _SEAM_SHARE = 1 / 32
-_ROWS = 32  # whose logits are made at once: each has the whole vocabulary
+_ROWS = 16  # whose logits are made at once: each has the whole vocabulary
 
 
 @dataclass(frozen=True, slots=True)
