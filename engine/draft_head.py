@@ -75,11 +75,8 @@ class Guesser:
         return self._head.read(self._states)
 
 
-def read_draft_head(path: Path, base_sha256: str, embed: Embed, rows_of: Embed) -> DraftHead:
+def read_draft_head(path: Path, base_sha256: str, embed: Embed) -> DraftHead:
     """Read a head, for the CPU, of a base whose output reads with the vectors of its tokens.
-
-    `embed` looks up tokens as they are guessed, `rows_of` all that can be, and is let go: the pages
-    that it read of a mapped file need not stay.
 
     Raises:
         CheckpointError: if the file is damaged, lacks a tensor, or belongs to another base.
@@ -95,7 +92,7 @@ def read_draft_head(path: Path, base_sha256: str, embed: Embed, rows_of: Embed) 
             )
     except (SafetensorError, OSError, KeyError) as error:
         raise CheckpointError(f"{path} is not a draft head: {error}") from error
-    rows = rows_of(tokens).float()
+    rows = embed(tokens).float()
     (width, inner), hidden = down.values.shape, gate_up.values.shape
     if hidden != (2 * inner, 2 * width) or width != rows.shape[1]:
         raise CheckpointError(f"{path} is not a draft head of this shape")

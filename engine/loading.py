@@ -154,9 +154,7 @@ def load_model(
         # Its guesses are read one by one, each a wait for a device that is not the host.
         if (drafts := shipped_drafts(local)) and device == CPU:
             try:
-                transformer.draft_head = read_draft_head(
-                    drafts, base, transformer.embed, weights.embedding()
-                )
+                transformer.draft_head = read_draft_head(drafts, base, transformer.embed)
             except CheckpointError as error:
                 log.warning("%s: fills take more passes", error)
     report("ready", 1.0)

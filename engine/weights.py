@@ -25,6 +25,7 @@ from engine.four_bit import Int4Linear, group_of
 from engine.int8 import Int8Linear, Int8Weight
 from engine.linear import FloatLinear, Linear, SplitLinear
 from engine.placement import CPU, Placed
+from engine.rows import StoredRows
 from engine.tokenizer import Vocabulary
 from engine.unpacked import UnpackedInt4, UnpackedInt8
 
@@ -211,10 +212,10 @@ class PackedWeights:
         return self._file.get_tensor(name)
 
     def embedding(self) -> Embedding:
-        """Return a look-up that scales the rows it needs: its own mapping is all its memory."""
-        with safe_open(self._path, "pt") as file:
-            table = _matrix(file, _embedding_name(self.config))
-        return lambda ids: table.values[ids].float() * table.scale[ids, None]
+        """Return a look-up that reads the rows it needs, and scales them."""
+        name = _embedding_name(self.config)
+        rows, scale = StoredRows(self._path, f"{name}.weight"), self.vector(f"{name}.scale")
+        return lambda ids: rows(ids).float() * scale[ids, None]
 
 
 def _matrix(file: safe_open, name: str) -> Int8Weight:

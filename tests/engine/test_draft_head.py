@@ -180,7 +180,7 @@ def written(path, *, omit=(), base="base"):
 
 def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_path):
     model = tiny.transformer(reference(tied=True))
-    head = read_draft_head(written(tmp_path / "h"), "base", model.embed, model.embed)
+    head = read_draft_head(written(tmp_path / "h"), "base", model.embed)
     guesses = OldTextDraft([], head).propose([5], torch.randn(WIDTH))
     assert all(token < KNOWN for token in guesses)
     states = torch.randn(2, WIDTH)
@@ -199,7 +199,7 @@ def test_a_head_is_read_and_reads_with_the_tokens_own_vectors(reference, tmp_pat
 def test_a_wrong_file_is_named(reference, tmp_path, made, says):
     model = tiny.transformer(reference())
     with pytest.raises(CheckpointError, match=says):
-        read_draft_head(written(tmp_path / "h", **made), "base", model.embed, model.embed)
+        read_draft_head(written(tmp_path / "h", **made), "base", model.embed)
 
 
 def test_a_damaged_file_is_named(reference, tmp_path):
@@ -207,4 +207,4 @@ def test_a_damaged_file_is_named(reference, tmp_path):
     model = tiny.transformer(reference())
     for path in (tmp_path / "h", tmp_path / "missing"):
         with pytest.raises(CheckpointError, match="is not a draft head"):
-            read_draft_head(path, "base", model.embed, model.embed)
+            read_draft_head(path, "base", model.embed)

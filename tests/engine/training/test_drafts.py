@@ -127,7 +127,7 @@ def test_a_slice_leaves_a_head_the_engine_reads_and_a_log(make_run, model):
     rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text("utf-8").splitlines()]
     assert rows[0]["loss_1"] > 0
     assert set(rows[-1]["held"]) == {"right_1", "right_2", "right_3"}
-    head = read_draft_head(run.folder / "drafts.safetensors", "base", model.embed, model.embed)
+    head = read_draft_head(run.folder / "drafts.safetensors", "base", model.embed)
     states, vectors = torch.randn(3, model.config.width), torch.randn(3, model.config.width)
     ours = run._head(run.average).step(states, vectors)
     torch.testing.assert_close(head.step(states, vectors), ours, atol=0.05, rtol=0.05)
