@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,9 +21,10 @@ from engine.linear import Adaptable, LowRank
 # Keeps a row of zeros from dividing by zero; far below any real activation.
 _TINY = 1e-12
 _ROWS = 512  # quantised at a time: those of an output, all as floats, would be gigabytes
-# Of a matrix with no more numbers a second copy costs little memory, and an update of it, for a few
-# tokens, half as much time again as the matrix itself.
-_SMALL = 1 << 21
+# An update of this share of its matrix's numbers takes a fifth of that matrix's time to half of it,
+# so there is a second such matrix with the update in it. In the default model all matrices of a
+# layer but the last have one.
+_LARGE_SHARE = 1 / 32
 _NEARLY_ZERO = torch.tensor(_TINY)
 # Floats of this size are whole numbers: adding it to a small one rounds that, and leaves it in the
 # last byte. 128 more, so that the byte is unsigned.
@@ -59,11 +60,31 @@ class Int8Weight:
             torch.empty(weight.shape, dtype=torch.int8, device=weight.device),
             torch.empty(len(weight), device=weight.device),
         )
-        columns = (column.split(_ROWS) for column in (weight, made.values, made.scale))
-        for rows, values, scale in zip(*columns, strict=True):
-            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
-            values.copy_((rows / scale[:, None]).round())
+        made._take(weight.split(_ROWS))
         return made
+
+    def plus(self, update: LowRank) -> Int8Weight:
+        """Return what it is with an update, quantised anew."""
+        made = Int8Weight(torch.empty_like(self.values), torch.empty_like(self.scale))
+        floats = torch.empty(_ROWS, self.values.shape[1])
+        own = zip(self.values.split(_ROWS), self.scale.split(_ROWS), strict=True)
+        ups = update.up.split(_ROWS, 1)  # (R, ·)
+        made._take(
+            torch.mul(values, scale[:, None], out=floats[: len(values)]).addmm_(
+                up.t(), update.down.t()
+            )
+            for (values, scale), up in zip(own, ups, strict=True)
+        )
+        return made
+
+    def _take(self, blocks: Iterable[Tensor]) -> None:
+        """Quantise blocks of rows into its own."""
+        floats = torch.empty(_ROWS, self.values.shape[1], device=self.values.device)
+        own = zip(self.values.split(_ROWS), self.scale.split(_ROWS), strict=True)
+        for rows, (values, scale) in zip(blocks, own, strict=True):
+            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
+            divided = torch.div(rows, scale[:, None], out=floats[: len(rows)])
+            values.copy_(divided.round_())
 
     @classmethod
     def stacked(cls, weights: Sequence[Int8Weight]) -> Int8Weight:
@@ -96,6 +117,11 @@ class StretchedProduct:
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         self._sums = weight.sums()
 
+    def weight(self) -> Int8Weight:
+        """Return what it was made of."""
+        weight, _ = torch.ops.quantized.linear_unpack(self._packed)
+        return Int8Weight(weight.int_repr(), weight.q_per_channel_scales().float())
+
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Map x (..., I) to (..., O), and add a bias (O,) if there is one."""
         # (..., 1) each; torch's aminmax does the same many times slower.
@@ -121,7 +147,13 @@ class CentredProduct:
         self._packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
         self._scale = weight.scale.clone()  # may be mapped: nothing is to hold its file
         self._zero = torch.zeros(len(weight.scale), dtype=torch.long)
-        self._bias = weight.sums() * -128
+        self._bias = torch.zeros(len(weight.scale))
+        ones = torch.ones(1, weight.values.shape[1], dtype=torch.uint8)
+        self._bias = self.kernel(ones)[0] * -128
+
+    def weight(self) -> Int8Weight:
+        """Return what it was made of."""
+        return Int8Weight(self._packed.to_dense().t().contiguous(), self._scale)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Map x (..., I) to (..., O), and add a bias (O,) if there is one."""
@@ -152,12 +184,11 @@ class Int8Linear(Adaptable):
         self.bias = bias
 
     def adapt(self, update: LowRank) -> None:
-        """Attach an update: to a large matrix as it is, to a small one as another such matrix."""
-        if self._shape.numel() > _SMALL:
+        """Attach an update: a large one as another such matrix, a small one as it is."""
+        if update.num_weights < _LARGE_SHARE * self._shape.numel():
             super().adapt(update)
-            return
-        weight = self._product(torch.eye(self._shape[1])).t()
-        self._adapted = product_of(Int8Weight.of(weight + update.matrix()))
+        else:
+            self._adapted = product_of(self._product.weight().plus(update))
 
     def __call__(self, x: Tensor, adapted: bool = False) -> Tensor:
         """Map x (..., I) to (..., O), with the update if `adapted`."""

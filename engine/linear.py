@@ -35,9 +35,10 @@ class LowRank:
         """Return the update (…, O) for x (…, I)."""
         return x @ self.down @ self.up
 
-    def matrix(self) -> Tensor:
-        """Return what it adds to a weight (O, I)."""
-        return self.up.t() @ self.down.t()
+    @property
+    def num_weights(self) -> int:
+        """How many numbers it has."""
+        return self.down.numel() + self.up.numel()
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """Add the update for x (B, T, I) to y (B, T, O) in place, without gradients.

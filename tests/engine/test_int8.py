@@ -105,20 +105,21 @@ def test_a_bias_is_added(random):
 
 
 @pytest.mark.parametrize("has_vnni", [False, pytest.param(True, marks=NEEDS_VNNI)])
-@pytest.mark.parametrize("small", [0, 48 * 64])
-def test_an_update_is_added_to_a_large_matrix_and_merged_with_a_small_one(
-    random, monkeypatch, has_vnni, small
+@pytest.mark.parametrize(("rank", "is_merged"), [(1, True), (4, True), (1, False), (4, False)])
+def test_a_small_update_is_added_and_a_large_one_merged(
+    random, monkeypatch, has_vnni, rank, is_merged
 ):
     monkeypatch.setattr(int8, "_has_vnni", lambda: has_vnni)
-    monkeypatch.setattr(int8, "_SMALL", small)
+    numbers = rank * (48 + 64) + (not is_merged)
+    monkeypatch.setattr(int8, "_LARGE_SHARE", numbers / (48 * 64))
     x, weight, bias = random(1, 16, 64), random(48, 64), random(48)
-    update = LowRank(random(4, 64), random(48, 4))
+    update = LowRank(random(rank, 64), random(48, rank))
     layer = Int8Linear(Int8Weight.of(weight), bias)
     plain = layer(x)
     layer.adapt(update)
     assert torch.equal(layer(x), plain)
-    assert (layer.update is None) is (small > 0)
-    expected = x @ (weight + update.matrix()).T + bias
+    assert (layer.update is None) is is_merged
+    expected = x @ (weight.T + update.down @ update.up) + bias
     assert 0 < relative_error(layer(x, adapted=True), expected) < 0.02
 
 
@@ -128,6 +129,26 @@ def test_a_merged_matrix_is_quantised_as_it_was_if_nothing_is_added(random):
     layer.adapt(LowRank(random(4, 64), torch.zeros(48, 4)))
     assert layer.update is None
     torch.testing.assert_close(layer(x, adapted=True), layer(x))
+
+
+def test_a_weight_comes_back_out_of_its_product(random, product):
+    weight = Int8Weight.of(random(48, 64))
+    found = product(weight).weight()
+    assert torch.equal(found.values, weight.values)
+    assert torch.equal(found.scale, weight.scale)
+
+
+def test_a_weight_with_an_update_is_the_sum_quantised(random, monkeypatch):
+    monkeypatch.setattr(int8, "_ROWS", 20)
+    weight, update = Int8Weight.of(random(48, 64)), LowRank(random(4, 64), random(48, 4))
+    found = weight.plus(update)
+    floats = weight.values * weight.scale[:, None] + (update.down @ update.up).T
+    expected = Int8Weight.of(floats)
+    assert int((found.values.int() - expected.values.int()).abs().max()) <= 1
+    torch.testing.assert_close(found.scale, expected.scale)
+    torch.testing.assert_close(
+        found.values * found.scale[:, None], floats, rtol=0, atol=float(expected.scale.max()) * 0.51
+    )
 
 
 def test_quantised_values_span_the_range(random):

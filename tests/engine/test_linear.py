@@ -63,7 +63,7 @@ def test_an_update_of_a_token_does_not_depend_on_those_beside_it(threads, random
 
 @pytest.mark.parametrize("kind", [FloatLinear, Int8Linear])
 def test_an_update_acts_only_when_switched_on(random, monkeypatch, kind):
-    monkeypatch.setattr("engine.int8._SMALL", 0)  # merged otherwise
+    monkeypatch.setattr("engine.int8._LARGE_SHARE", 9)  # none is merged
     x, weight = random(1, 5, 32), random(8, 32)
     linear = kind(weight if kind is FloatLinear else Int8Weight.of(weight))
     plain = linear(x)

@@ -90,11 +90,11 @@ def test_decoding_a_run_equals_encoding_it(adapted, close, is_adapted):
     close(model.decode(IDS[6:], cache, adapted=is_adapted), expected)
 
 
-@pytest.mark.parametrize(("is_adapted", "merged"), [(False, 0), (True, 0), (True, 1 << 20)])
+@pytest.mark.parametrize(("is_adapted", "large"), [(False, 9), (True, 9), (True, 0)])
 def test_a_token_is_the_same_to_the_bit_alone_and_in_company(
-    adapter_file, monkeypatch, is_adapted, merged
+    adapter_file, monkeypatch, is_adapted, large
 ):
-    monkeypatch.setattr("engine.int8._SMALL", merged)
+    monkeypatch.setattr("engine.int8._LARGE_SHARE", large)  # an update is merged if it is large
     base = tiny.reference()
     model = Transformer(QuantizedWeights(tiny.config_of(base), tiny.tensors_of(base)))
     load_adapter(model, adapter_file, "base")
