@@ -178,7 +178,7 @@ class Filler:
     def _opening(self, pen: Pen, cache: Cache, length: int, guess: Callable[[], Guess]) -> Opening:
         if self._decoding is not Decoding.VERIFIED:
             guess = NoDraft
-        return Opening(pen, cache, length, guess, self._model.copied)
+        return Opening(pen, cache, length, guess, self._contexts.copied)
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(
@@ -216,7 +216,7 @@ class Filler:
         place = last if self._model.draft_head else None
         cache = self._contexts.encoded(context, needed, control, place)
         cache.length = last + 1
-        front = self._model.copied(cache)
+        front = self._contexts.copied(cache)
         cache.length = len(context)
         _, behind = self._sides(context)
         if self._family.fim.suffix_first:

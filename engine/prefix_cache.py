@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from threading import Lock, get_ident
+from weakref import WeakSet
 
 from engine.cache import Cache
 from engine.config import BLOCK
@@ -45,6 +46,7 @@ class PrefixCache:
         self._pass, self._block = (PASS, BLOCK) if model.is_by_token else (BLOCK, None)
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
+        self._copies = WeakSet[Cache]()
 
     def encoded(
         self, ids: Sequence[int], capacity: int, control: Control, place: int | None = None
@@ -77,6 +79,15 @@ class PrefixCache:
                 self._keep(_Kept(wanted[: cache.length], cache, get_ident()))
         return self._model.opened(cache, capacity)
 
+    def copied(self, cache: Cache) -> Cache:
+        """Return a copy to write behind, for whose memory the oldest go, though not the last."""
+        if cache.slot is not None:  # there is room for such copies
+            return self._model.copied(cache)
+        with self._lock:
+            self._drop(beside=cache.num_bytes)
+            self._copies.add(copy := self._model.copied(cache))
+        return copy
+
     def _begun(self, wanted: list[int], capacity: int) -> Cache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""
         nearest = max(self._kept, key=lambda kept: _worth(kept, wanted), default=None)
@@ -105,17 +116,24 @@ class PrefixCache:
         What is dropped for it goes first, so that it can have that memory.
         """
         roomy = min(-(-capacity // _ROOM) * _ROOM, self._model.config.max_positions)
-        self._drop(roomy * self._token_bytes)
+        self._drop(coming=roomy * self._token_bytes)
         return self._model.new_cache(roomy)
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)
-        self._drop(0)
+        self._drop()
 
-    def _drop(self, coming: int) -> None:
-        """Let go of the oldest, until the others and what is coming, in bytes, have room."""
-        total = coming + sum(k.cache.num_bytes for k in self._kept)
-        while self._kept and total > self._budget:
+    def _drop(self, coming: int = 0, beside: int = 0) -> None:
+        """Let go of the oldest until the others have room, with so many bytes that are coming.
+
+        What is `beside` them, as the copies are, leaves the last one alone.
+        """
+        beside += sum(cache.num_bytes for cache in self._copies)
+        total = coming + sum(kept.cache.num_bytes for kept in self._kept)
+        while self._kept:
+            allowed = self._budget - (beside if len(self._kept) > 1 else 0)
+            if total <= allowed:
+                break
             total -= self._kept.pop(0).cache.num_bytes
 
 

@@ -45,7 +45,8 @@ class Counting:
 
     def __init__(self, config=MODEL.config):
         self.encoded, self.config = [], config
-        self.opened, self.is_by_token = MODEL.opened, MODEL.is_by_token
+        self.opened, self.copied = MODEL.opened, MODEL.copied
+        self.is_by_token = MODEL.is_by_token
 
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)
@@ -206,6 +207,29 @@ def test_what_is_dropped_for_a_new_one_goes_first(monkeypatch):
     for number in range(4):
         contexts.encoded([number, *some(30, number)], 40, Control())
     assert len(alive) == 2
+
+
+def test_the_oldest_make_room_for_copies_but_the_last_stays():
+    model = Counting()
+    contexts = PrefixCache(model, megabytes=0)
+    contexts._budget = 3 * MODEL.new_cache(256).num_bytes
+    first, second, third = ([number, *some(30, number)] for number in range(3))
+    for ids in (first, second, third):
+        cache = contexts.encoded(ids, 40, Control())
+    copies = [contexts.copied(cache)]
+    contexts.encoded(second, 40, Control())
+    assert model.encoded == [31] * 3  # the first one had to go
+    copies += [contexts.copied(cache) for _ in range(3)]
+    contexts.encoded(second, 40, Control())
+    assert model.encoded == [31] * 3
+    contexts.encoded(third, 40, Control())
+    assert model.encoded == [31] * 4
+    assert all(torch.equal(following(copy), following(copies[0])) for copy in copies)
+    copies.clear()
+    contexts.encoded(second, 40, Control())
+    contexts.encoded(third, 40, Control())
+    contexts.encoded(second, 40, Control())
+    assert model.encoded == [31] * 5
 
 
 def test_no_cache_goes_past_the_models_positions():
