@@ -24,7 +24,7 @@ from engine.model import Transformer
 PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
-DEFAULT_MB = 192
+DEFAULT_MB = 160
 
 
 @dataclass(frozen=True, slots=True)
