@@ -27,8 +27,8 @@ class Forecast:
 def run(forecast: Forecast, screen: Screen, *, as_json: bool) -> Exit:
     """Print a line for each place that would be edited, then why some could not be.
 
-    Exit code 1 if there is any. What a later step would find in the work of an earlier one, nobody
-    knows yet.
+    Exit code 1 if there is any, 2 if there is none because nothing has a symbol's name. What a
+    later step would find in the work of an earlier one, nobody knows yet.
     """
     survey, manner = forecast.survey, forecast.manner
     if survey.is_stdin:
@@ -58,4 +58,6 @@ def run(forecast: Forecast, screen: Screen, *, as_json: bool) -> Exit:
     screen.say(f"{found} of {plan.scanned:,} would be edited")
     if refused:
         screen.say(f"{counted(refused, 'file')} of them could not be written")
-    return Exit.REFUSED if plan.places else Exit.DONE
+    if plan.places:
+        return Exit.REFUSED
+    return Exit.USAGE if plan.unmatched else Exit.DONE

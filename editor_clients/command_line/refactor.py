@@ -100,7 +100,7 @@ class _Run:
         self._call, self._screen, self._meter, self._reports = call, screen, meter, reports
         self._recorder = recorder
         self._tally = Tally()
-        self._num_files, self._sought = 1, "such place"
+        self._num_files, self._sought, self._misnamed = 1, "such place", False
         self._writer = Writer(call.manner)
         self._pending: list[FileOutcome] = []
         self._unchecked: set[str] = set()
@@ -119,6 +119,8 @@ class _Run:
             self._finish(complete)
         if first is None and not self._tally.refused:
             self._screen.say(f"nothing to edit: no {self._sought} found")
+            if self._misnamed:
+                return Exit.USAGE
         return self._tally.exit(check=self._call.output.check)
 
     def _tasks(self) -> tuple[Iterator[_Task], int]:
@@ -138,6 +140,7 @@ class _Run:
         self._num_files = len(plan.counts)
         self._tally.skipped = plan.skipped
         self._sought = "such place" if plan.scanned else "file"
+        self._misnamed = bool(plan.unmatched)
         for told in plan.unmatched:
             self._warn(told)
         for told in plan.notes():

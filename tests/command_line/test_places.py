@@ -71,7 +71,6 @@ def test_symbols(places):
     assert places("--symbol", "Shape.area") == [method]
     assert places("--symbol", "area") == [method, function]
     assert places("--symbol", "Shape") == [CODE[CODE.index("class") : CODE.index("\n\n\ndef area")]]
-    assert places("--symbol", "nowhere") == []
 
 
 def test_a_symbol_that_nothing_is_called_is_told(diffill, sample, monkeypatch):
@@ -89,6 +88,13 @@ def test_a_symbol_that_nothing_is_called_is_told(diffill, sample, monkeypatch):
     done = diffill("fill", "-", *symbols, "--stdin-filename", "a.py")
     assert (done.code, done.err.startswith(told)) == (4, True)
     assert "has that name" not in diffill("fill", path, *symbols[:2]).err
+
+
+@pytest.mark.parametrize("command", ["fill", "check"])
+def test_where_a_misspelt_symbol_is_all_there_is_that_is_an_error(diffill, sample, command):
+    done = diffill(command, sample(CODE), "--symbol", "are", engine=None)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("diffill: are: no function, method or class has that name\n")
 
 
 def test_a_fill_of_a_function_fills_its_body(diffill, sample):
