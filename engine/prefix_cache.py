@@ -94,20 +94,20 @@ class PrefixCache:
         if nearest is None:
             return self._new(capacity)
         usable, is_own, shared = _worth(nearest, wanted)
-        if not shared:
-            del nearest  # it may have to go
-            return self._new(capacity)
         # One that mostly agrees is this text a moment ago: its place is taken. Another, that only
         # starts alike, stays, and so does one that another thread may be writing behind.
         is_older = is_own and 2 * shared >= len(nearest.ids)
         if is_older:
             self._kept.remove(nearest)
-        if is_older and nearest.cache.capacity >= capacity:
-            cache = nearest.cache
-            cache.cut(usable)
-        else:
-            cache = self._new(capacity)
-            cache.copy(nearest.cache, usable)
+        alike = nearest.cache if is_older or usable else None
+        del nearest  # it may have to go
+        if alike is None:
+            return self._new(capacity)
+        if is_older and alike.capacity >= capacity:
+            alike.cut(usable)
+            return alike
+        cache = self._new(capacity)
+        cache.copy(alike, usable)
         return cache
 
     def _new(self, capacity: int) -> Cache:

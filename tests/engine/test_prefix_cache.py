@@ -205,7 +205,7 @@ def test_what_is_dropped_for_a_new_one_goes_first(monkeypatch):
 
     monkeypatch.setattr(model, "new_cache", new_cache)
     for number in range(4):
-        contexts.encoded([number, *some(30, number)], 40, Control())
+        contexts.encoded([1, *some(30, number)], 40, Control())  # as all prompts begin
     assert len(alive) == 2
 
 
