@@ -56,35 +56,29 @@ class Int8Weight:
     @classmethod
     def of(cls, weight: Tensor) -> Int8Weight:
         """Quantise (O, I) of any float type, symmetric, a scale a row."""
+        return cls._of_blocks(weight.split(_ROWS), weight)
+
+    @classmethod
+    def _of_blocks(cls, blocks: Iterable[Tensor], like: Tensor) -> Int8Weight:
+        """Quantise a matrix, shaped and placed like another, that comes in blocks of rows."""
         made = cls(
-            torch.empty(weight.shape, dtype=torch.int8, device=weight.device),
-            torch.empty(len(weight), device=weight.device),
+            torch.empty(like.shape, dtype=torch.int8, device=like.device),
+            torch.empty(len(like), device=like.device),
         )
-        made._take(weight.split(_ROWS))
+        columns = made.values.split(_ROWS), made.scale.split(_ROWS)
+        for rows, values, scale in zip(blocks, *columns, strict=True):
+            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
+            values.copy_((rows / scale[:, None]).round())
         return made
 
     def plus(self, update: LowRank) -> Int8Weight:
         """Return what it is with an update, quantised anew."""
-        made = Int8Weight(torch.empty_like(self.values), torch.empty_like(self.scale))
-        floats = torch.empty(_ROWS, self.values.shape[1])
-        own = zip(self.values.split(_ROWS), self.scale.split(_ROWS), strict=True)
-        ups = update.up.split(_ROWS, 1)  # (R, ·)
-        made._take(
-            torch.mul(values, scale[:, None], out=floats[: len(values)]).addmm_(
-                up.t(), update.down.t()
-            )
-            for (values, scale), up in zip(own, ups, strict=True)
+        parts = self.values.split(_ROWS), self.scale.split(_ROWS), update.up.split(_ROWS, 1)
+        blocks = (
+            torch.addmm(values * scale[:, None], up.t(), update.down.t())
+            for values, scale, up in zip(*parts, strict=True)
         )
-        return made
-
-    def _take(self, blocks: Iterable[Tensor]) -> None:
-        """Quantise blocks of rows into its own."""
-        floats = torch.empty(_ROWS, self.values.shape[1], device=self.values.device)
-        own = zip(self.values.split(_ROWS), self.scale.split(_ROWS), strict=True)
-        for rows, (values, scale) in zip(blocks, own, strict=True):
-            torch.div(rows.abs().amax(1).float().clamp_min(_TINY), 127, out=scale)
-            divided = torch.div(rows, scale[:, None], out=floats[: len(rows)])
-            values.copy_(divided.round_())
+        return self._of_blocks(blocks, self.values)
 
     @classmethod
     def stacked(cls, weights: Sequence[Int8Weight]) -> Int8Weight:
@@ -92,11 +86,6 @@ class Int8Weight:
         if len(weights) == 1:
             return weights[0]
         return cls(torch.cat([w.values for w in weights]), torch.cat([w.scale for w in weights]))
-
-    def sums(self) -> Tensor:
-        """Return what each row adds up to (O,)."""
-        # By numpy: torch makes wider numbers of all it adds up, half a gigabyte for an output.
-        return torch.from_numpy(self.values.numpy().sum(1, dtype=np.int32)) * self.scale
 
 
 class StretchedProduct:
@@ -115,7 +104,9 @@ class StretchedProduct:
                 weight.values, weight.scale.double(), zero, 0
             )
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)
-        self._sums = weight.sums()
+        # By numpy: torch makes wider numbers of all it adds up, half a gigabyte for an output.
+        sums = weight.values.numpy().sum(1, dtype=np.int32)
+        self._sums = torch.from_numpy(sums) * weight.scale
 
     def weight(self) -> Int8Weight:
         """Return what it was made of."""
