@@ -8,7 +8,8 @@ share one cache, and dropping a rejected draft costs nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -18,14 +19,34 @@ from engine.config import BLOCK, ModelConfig
 from engine.past import Past, attention
 
 
-class Cache:
-    """Room for `capacity` tokens of one sequence, of which `length` are valid."""
+class Room:
+    """Room for `capacity` tokens of one sequence, of which `length` are valid, to decode behind."""
+
+    slot: int | None = None  # its place in a larger store
+
+    def __init__(self, stores: Sequence[Tensor]) -> None:
+        """Take (2, 1, G, capacity, head_dim) for each layer."""
+        self._store = stores
+        self.capacity = stores[0].shape[3]
+        self.length = 0
+
+    def one_by_one(self, index: int) -> OneByOne:
+        """Return one layer's part for tokens that are run each by itself."""
+        return OneByOne(self._store[index], self.length)
+
+    def keep(self, num_tokens: int) -> None:
+        """Make the first `num_tokens` of the last pass part of the context."""
+        assert self.length + num_tokens <= self.capacity
+        self.length += num_tokens
+
+
+class Cache(Room):
+    """Room that can be encoded and copied as well."""
 
     def __init__(self, stores: Sequence[Tensor], slot: int | None = None) -> None:
         """Take (2, 1, G, capacity, head_dim) for each layer; `slot` is theirs in a larger store."""
-        self._store, self.slot = stores, slot
-        self.capacity = stores[0].shape[3]
-        self.length = 0
+        super().__init__(stores)
+        self.slot = slot
         self._noted: tuple[int, Tensor] | None = None
 
     @classmethod
@@ -52,9 +73,12 @@ class Cache:
         masks: dict[int, Tensor] = {}
         return [BlockByBlock(store, self.length, size, masks) for store in self._store]
 
-    def one_by_one(self, index: int) -> OneByOne:
-        """Return one layer's part for tokens that are run each by itself."""
-        return OneByOne(self._store[index], self.length)
+    def branch(self) -> Branch:
+        """Return room for a text behind what is valid now; several can be decoded in one pass.
+
+        They share this cache's memory, so nothing else may be written to it meanwhile.
+        """
+        return Branch(self._store, self.length)
 
     @property
     def num_bytes(self) -> int:
@@ -74,6 +98,19 @@ class Cache:
         if self._noted and self._noted[0] >= num_tokens:
             self._noted = None
 
+    @contextmanager
+    def cut_back(self, length: int, num_tokens: int) -> Generator[None]:
+        """Cut it to `length` tokens while so many are written behind; then undo all that."""
+        whole, part = self.length, slice(length, length + num_tokens)
+        aside = [store[..., part, :].clone() for store in self._store]
+        self.length = length
+        try:
+            yield
+        finally:
+            for store, own in zip(self._store, aside, strict=True):
+                store[..., part, :] = own
+            self.length = whole
+
     def note(self, place: int, state: Tensor) -> None:
         """Remember the hidden state of a token, of one at a time."""
         self._noted = (place, state)
@@ -82,10 +119,19 @@ class Cache:
         """Return the hidden state of a token, None if it was not noted."""
         return self._noted[1] if self._noted and self._noted[0] == place else None
 
-    def keep(self, num_tokens: int) -> None:
-        """Make the first `num_tokens` of the last pass part of the context."""
-        assert self.length + num_tokens <= self.capacity
-        self.length += num_tokens
+
+class Branch(Room):
+    """A text behind what it shares with others: only its own tokens take memory of their own."""
+
+    def __init__(self, stores: Sequence[Tensor], length: int) -> None:
+        """Go on behind the first `length` tokens of what a cache holds."""
+        super().__init__(stores)
+        self.length = self._fork = length
+        self._own = [store[..., :0, :] for store in stores]
+
+    def one_by_one(self, index: int) -> OneByOne:
+        """Return one layer's part for tokens that are run each by itself."""
+        return OnBranch(self._store[index], self.length, self._own, index, self._fork)
 
 
 class LayerCache(Past):
@@ -108,8 +154,8 @@ class LayerCache(Past):
 class BlockByBlock(LayerCache):
     """One layer's keys and values; a pass attends in blocks, each as if it were a pass of its own.
 
-    Each token sees what is before it. `masks` is the same for all layers of a pass, which the first
-    fills; one mask for all of a pass would be as large as anything in it.
+    Each token sees what is before it. `masks`, by number of tokens, is the same for all layers of a
+    pass, which the first fills; one mask for all of a pass would be as large as anything in it.
     """
 
     def __init__(self, store: Tensor, length: int, size: int, masks: dict[int, Tensor]) -> None:
@@ -125,18 +171,21 @@ class BlockByBlock(LayerCache):
         for start in range(0, num_tokens, self._size):
             stop = min(start + self._size, num_tokens)
             part, seen = query[:, :, :, start:stop], self._length + stop
-            if stop - start > 1 and start not in self._masks:
-                self._masks[start] = _causal(stop - start, seen, keys).repeat(query.shape[2], 1)
             found[:, :, :, start:stop] = attention(
-                part, keys[:, :, :seen], values[:, :, :seen], self._masks.get(start)
+                part, keys[:, :, :seen], values[:, :, :seen], self._mask(part, keys, seen)
             )
         return found
 
-
-def _causal(num_tokens: int, seen: int, like: Tensor) -> Tensor:
-    """Return what is added to the scores (T, N) of the last `num_tokens` of all that are seen."""
-    after = torch.full((num_tokens, num_tokens), -torch.inf, dtype=like.dtype, device=like.device)
-    return F.pad(after.triu(1), (seen - num_tokens, 0))
+    def _mask(self, query: Tensor, keys: Tensor, seen: int) -> Tensor | None:
+        """Return what is added to a block's scores (R T, seen), None for a block of one token."""
+        heads, num_tokens = query.shape[2:4]
+        if num_tokens == 1:
+            return None
+        if num_tokens not in self._masks:
+            after = keys.new_full((num_tokens, num_tokens), -torch.inf).triu(1)
+            mask = F.pad(after, (keys.shape[2] - num_tokens, 0)).repeat(heads, 1)
+            self._masks[num_tokens] = mask
+        return self._masks[num_tokens][:, -seen:]  # what hides something is at its end
 
 
 class OneByOne(Past):
@@ -176,6 +225,29 @@ class OneByOne(Past):
             )
             start = part.stop
         return found[0] if len(found) == 1 else torch.cat(found)
+
+
+class OnBranch(OneByOne):
+    """The same where others lay their texts: a branch's own is laid there before it is read.
+
+    So the shapes, and the rounding, are those of a cache that holds all of it.
+    """
+
+    def __init__(
+        self, store: Tensor, length: int, own: list[Tensor], index: int, fork: int
+    ) -> None:
+        """Take the memory shared, and of each layer what is the branch's `own`, from `fork` on."""
+        super().__init__(store, length)
+        self._own, self._index, self._fork = own, index, fork
+
+    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Put (T, G, 1, head_dim) behind the valid ones; return (T, G, capacity, head_dim)."""
+        own = self._own[self._index][..., : self._length - self._fork, :]
+        self._store[..., self._fork : self._length, :] = own
+        found = super().extend(key, value)
+        end = self._length + len(key)
+        self._own[self._index] = self._store[..., self._fork : end, :].clone()
+        return found
 
 
 def block_end(place: int) -> int:

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engine.cache import Cache
+from engine.cache import Room
 from engine.scoring import likeliest, logprobs_of, on_host
 
 # Chooses a token id (T,) for each row of logits (T, V).
@@ -80,7 +80,7 @@ class Strand:
 
     def __init__(
         self,
-        cache: Cache,
+        cache: Room,
         prompt: Sequence[int],
         draft: Draft,
         pick: Pick = greedy,

@@ -33,7 +33,7 @@ from engine.special import ends_line
 from engine.stopping import HoleShape
 from engine.tokenizer import Tokenizer
 from engine.tries import Ask, Draft, draft_of
-from engine.weighing import Scales
+from engine.weighing import SEAM, Scales
 from engine.writing import Opening, Pen, Writing
 
 
@@ -178,7 +178,7 @@ class Filler:
     def _opening(self, pen: Pen, cache: Cache, length: int, guess: Callable[[], Guess]) -> Opening:
         if self._decoding is not Decoding.VERIFIED:
             guess = NoDraft
-        return Opening(pen, cache, length, guess, self._contexts.copied)
+        return Opening(pen, cache, length, guess, self._model.branched)
 
     def _context(self, shape: HoleShape, effort: EffortConfig) -> list[int]:
         beside = repository(
@@ -211,22 +211,24 @@ class Filler:
     ) -> list[float]:
         """Return how well texts fit a hole: its context is encoded already if they came of it."""
         context, own = self._context(shape, effort), [self._tokenizer.encode(t) for t in texts]
-        needed = len(context) + 1 + max(map(len, own))
-        last = self._last_before(context)
+        longest, last = max(map(len, own)), self._last_before(context)
         place = last if self._model.draft_head else None
-        cache = self._contexts.encoded(context, needed, control, place)
-        cache.length = last + 1
-        front = self._contexts.copied(cache)
-        cache.length = len(context)
+        cache = self._contexts.encoded(context, len(context) + 1 + longest, control, place)
         _, behind = self._sides(context)
-        if self._family.fim.suffix_first:
-            behind = []  # it has been read in front of the text
-        scales = Scales(self._model, cache, front, self._sentinel, self._ends, behind)
+        # None if it has been read in front of the text.
+        behind = [] if self._family.fim.suffix_first else behind[:SEAM]
+        scales = Scales(self._model, cache, self._sentinel, self._ends)
         found: list[float] = []
         for ids in own:
             control.check()
-            found.append(scales.weigh(ids))
-            control.forward_calls += 2 if behind else 1
+            found.append(scales.text(ids))
+            control.forward_calls += 1
+        if behind:
+            with self._contexts.cut_back(cache, last + 1, longest + len(behind)):
+                for i, ids in enumerate(own):
+                    control.check()
+                    found[i] += scales.seam(ids, behind)
+                    control.forward_calls += 1
         return found
 
     def on_canvas(

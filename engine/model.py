@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.cache import Cache, block_end
+from engine.cache import Cache, Room, block_end
 from engine.computing import computed
 from engine.draft_head import DraftHead
 from engine.int8 import Int8Linear, multiplies_bfloat16
@@ -161,11 +161,15 @@ class Transformer:
         """Return a cache to write behind, up to `capacity` tokens in all: here, itself."""
         return cache
 
-    def copied(self, cache: Cache) -> Cache:
-        """Return another cache to write behind, which holds what this one does."""
-        own = self.new_cache(cache.capacity)
+    def copied(self, cache: Cache, capacity: int) -> Cache:
+        """Return another cache, of `capacity` tokens in all, which holds what this one does."""
+        own = self.new_cache(capacity)
         own.copy(cache, cache.length)
         return own
+
+    def branched(self, cache: Cache) -> Room:
+        """Return room for a text behind a cache, to be decoded beside others."""
+        return cache.branch()
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return the vectors (T, D) of token ids (T,)."""
@@ -209,7 +213,7 @@ class Transformer:
     @computed
     @torch.inference_mode()
     def decode_each(
-        self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
+        self, runs: Sequence[tuple[list[int], Room]], *, adapted: bool = False
     ) -> list[Tensor]:
         """Decode runs behind different caches in one pass; hidden states (T, D) of each."""
         counts = [len(ids) for ids, _ in runs]

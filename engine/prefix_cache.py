@@ -8,11 +8,11 @@ same blocks, and what was kept never changes an answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from threading import Lock, get_ident
-from weakref import WeakSet
 
 from engine.cache import Cache
 from engine.config import BLOCK
@@ -24,7 +24,7 @@ from engine.model import Transformer
 PASS = 4 * BLOCK
 # Caches are made a little larger than asked for, so that a growing text need not move every time.
 _ROOM = 256
-DEFAULT_MB = 160
+DEFAULT_MB = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class PrefixCache:
         self._pass, self._block = (PASS, BLOCK) if model.is_by_token else (BLOCK, None)
         self._lock = Lock()
         self._kept: list[_Kept] = []  # the last used at the end
-        self._copies = WeakSet[Cache]()
 
     def encoded(
         self, ids: Sequence[int], capacity: int, control: Control, place: int | None = None
@@ -79,14 +78,19 @@ class PrefixCache:
                 self._keep(_Kept(wanted[: cache.length], cache, get_ident()))
         return self._model.opened(cache, capacity)
 
-    def copied(self, cache: Cache) -> Cache:
-        """Return a copy to write behind, for whose memory the oldest go, though not the last."""
-        if cache.slot is not None:  # there is room for such copies
-            return self._model.copied(cache)
+    @contextmanager
+    def cut_back(self, cache: Cache, length: int, num_tokens: int) -> Generator[None]:
+        """Cut a cache to `length` tokens while so many are written behind; nobody can copy it."""
         with self._lock:
-            self._drop(beside=cache.num_bytes)
-            self._copies.add(copy := self._model.copied(cache))
-        return copy
+            kept = [kept for kept in self._kept if kept.cache is cache]
+            self._kept = [kept for kept in self._kept if kept.cache is not cache]
+        try:
+            with cache.cut_back(length, num_tokens):
+                yield
+        finally:
+            with self._lock:
+                for own in kept:
+                    self._keep(own)
 
     def _begun(self, wanted: list[int], capacity: int) -> Cache:
         """Return a cache that holds as much of `wanted` as is known, by whole blocks."""
@@ -123,17 +127,10 @@ class PrefixCache:
         self._kept.append(kept)
         self._drop()
 
-    def _drop(self, coming: int = 0, beside: int = 0) -> None:
-        """Let go of the oldest until the others have room, with so many bytes that are coming.
-
-        What is `beside` them, as the copies are, leaves the last one alone.
-        """
-        beside += sum(cache.num_bytes for cache in self._copies)
+    def _drop(self, coming: int = 0) -> None:
+        """Let go of the oldest until the others have room, with so many bytes that are coming."""
         total = coming + sum(kept.cache.num_bytes for kept in self._kept)
-        while self._kept:
-            allowed = self._budget - (beside if len(self._kept) > 1 else 0)
-            if total <= allowed:
-                break
+        while self._kept and total > self._budget:
             total -= self._kept.pop(0).cache.num_bytes
 
 

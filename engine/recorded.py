@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from engine.cache import Cache
+from engine.cache import Cache, Room
 from engine.config import CANVAS_BUCKETS
 from engine.model import Transformer
 from engine.past import Past
@@ -88,9 +88,17 @@ class RecordedTransformer(Transformer):
 
     def opened(self, cache: Cache, capacity: int) -> Cache:
         """Return a copy to write behind, in a slot if one is free and large enough."""
+        return self._seated(cache, capacity) or self.copied(cache, capacity)
+
+    def branched(self, cache: Cache) -> Room:
+        """Return room for a text behind a cache, in a slot if one is free and large enough."""
+        return self._seated(cache, cache.capacity) or super().branched(cache)
+
+    def _seated(self, cache: Cache, capacity: int) -> Cache | None:
+        """Return a copy in a slot, None if none is free or it is too small."""
         with self._lock:
             if capacity > self._positions or not self._free:
-                return super().copied(cache)
+                return None
             slot = self._free.pop()
             if not self._stores:
                 self._make_stores()
@@ -98,10 +106,6 @@ class RecordedTransformer(Transformer):
         weakref.finalize(own, self._free.append, slot)
         own.copy(cache, cache.length)
         return own
-
-    def copied(self, cache: Cache) -> Cache:
-        """Return a copy to write behind, in a slot if one is free and large enough."""
-        return self.opened(cache, cache.capacity)
 
     def _make_stores(self) -> None:
         c = self.config
@@ -112,7 +116,7 @@ class RecordedTransformer(Transformer):
 
     @torch.inference_mode()
     def decode_each(
-        self, runs: Sequence[tuple[list[int], Cache]], *, adapted: bool = False
+        self, runs: Sequence[tuple[list[int], Room]], *, adapted: bool = False
     ) -> list[Tensor]:
         """Decode runs behind different caches, those in slots in one pass; their states (T, D)."""
         seated = [run for run in runs if run[1].slot is not None]
@@ -125,7 +129,7 @@ class RecordedTransformer(Transformer):
         return [next(left if cache.slot is None else here) for _, cache in runs]
 
     def _decoded(
-        self, runs: Sequence[tuple[list[int], Cache]], adapted: bool
+        self, runs: Sequence[tuple[list[int], Room]], adapted: bool
     ) -> list[Tensor] | None:
         """Decode runs behind slots; None if such a pass is not recorded."""
         counts = [len(ids) for ids, _ in runs]

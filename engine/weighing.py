@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from engine.cache import Cache
+from engine.config import BLOCK
 from engine.model import Transformer
+from engine.prefix_cache import PASS
 from engine.scoring import logprobs_of
 
-_SEAM = 64  # tokens behind the hole that are read
+SEAM = 64  # tokens behind the hole that are read
 # What a nat there counts beside one of the text's mean. Anything from a hundredth to a tenth does;
 # measured on HumanEval-Infilling's dev cases, see LOG.md, 2026-11-30.
 _SEAM_SHARE = 1 / 32
@@ -25,35 +27,44 @@ _ROWS = 16  # whose logits are made at once: each has the whole vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """A hole's context, encoded, and the tokens on both sides of it."""
+    """A hole's context, encoded, and the tokens that a text of it stands between."""
 
     model: Transformer
     context: Cache  # of both sides, to write behind
-    front: Cache  # of what is in front of the hole
     sentinel: int  # what asks for the hole's text
     ends: Collection[int]  # tokens, any of which ends it
-    behind: Sequence[int]  # what may be read as the text's continuation
 
-    def weigh(self, ids: Sequence[int]) -> float:
-        """Return log P(text, end | both sides) for each token + log P(behind | before, text) / 32.
+    def text(self, ids: Sequence[int]) -> float:
+        """Return log P(text, end | both sides) for each token."""
+        states = self._read([self.sentinel, *ids], adapted=self.model.has_adapter)
+        return (self._logprob(states[:-1], ids) + self._end(states[-1:])) / (len(ids) + 1)
 
-        The direct model and its channel, as in arXiv:1908.05731.
+    def seam(self, ids: Sequence[int], behind: Sequence[int]) -> float:
+        """Return what log P(behind | before, text) adds, the context ending in front of the hole.
+
+        With that the text's weight is the direct model and its channel, as in arXiv:1908.05731.
         """
-        run = [self.sentinel, *ids]
-        states = self.model.encode(run, self.context, adapted=self.model.has_adapter)
-        weight = (self._logprob(states[:-1], ids) + self._end(states[-1:])) / (len(ids) + 1)
-        if behind := self.behind[:_SEAM]:
-            states = self.model.encode([*ids, *behind[:-1]], self.front)
-            weight += _SEAM_SHARE * self._logprob(states[len(ids) - 1 :], behind)
-        return weight
+        states = self._read([*ids, *behind[:-1]])
+        return _SEAM_SHARE * self._logprob(states[len(ids) - 1 :], behind)
+
+    def _read(self, ids: Sequence[int], *, adapted: bool = False) -> Tensor:
+        """Return the states (T, D) of tokens behind the context."""
+        # As contexts are read: a pass of all tokens of a long text would take more memory.
+        length, states = self.context.length, list[Tensor]()
+        for start in range(0, len(ids), PASS):
+            part = list(ids[start : start + PASS])
+            states.append(self.model.encode(part, self.context, adapted=adapted, block=BLOCK))
+            self.context.keep(len(part))
+        self.context.length = length
+        return torch.cat(states)
 
     def _logprob(self, states: Tensor, ids: Sequence[int]) -> float:
         """Return how likely states (T, D) lead to token ids (T,)."""
         parts = zip(states.split(_ROWS), torch.tensor(list(ids)).split(_ROWS), strict=True)
         total = 0.0
         for rows, wanted in parts:
-            logits = self.model.logits(rows)
-            total += float(logprobs_of(logits, wanted.to(logits.device)).sum())
+            wanted = wanted.to(self.model.device)
+            total += float(logprobs_of(self.model.logits(rows), wanted).sum())
         return total
 
     def _end(self, state: Tensor) -> float:

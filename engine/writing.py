@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.cache import Cache
+from engine.cache import Cache, Room
 from engine.causal import CausalStep, Draft, NoDraft, Pick, Strand, greedy, passing_over, sampler
 from engine.control import Control
 from engine.frames import show_written
@@ -39,7 +39,7 @@ class Writing:
     without the token it began with.
     """
 
-    def __init__(self, pen: Pen, how: str, cache: Cache, draft: Draft, pick: Pick) -> None:
+    def __init__(self, pen: Pen, how: str, cache: Room, draft: Draft, pick: Pick) -> None:
         """Begin behind what the cache holds."""
         pen.control.begin_draft(how)
         self._pen, self._how, self._number = pen, how, pen.control.draft
@@ -131,22 +131,28 @@ class Opening:
     cache: Cache
     length: int  # tokens of the prompt
     guess: Callable[[], Draft]  # what is likely to come, for a draft that can be checked
-    copied: Callable[[Cache], Cache]
+    branched: Callable[[Cache], Room]
 
-    def greedy(self, how: str) -> Writing:
+    def greedy(self, how: str, room: Room | None = None) -> Writing:
         """Begin the draft of the likeliest tokens."""
-        self.cache.length = self.length
-        return Writing(self.pen, f"the likeliest tokens, {how}", self.cache, self.guess(), greedy)
+        room = room or self._trunk
+        return Writing(self.pen, f"the likeliest tokens, {how}", room, self.guess(), greedy)
 
-    def drawn(self, how: str, number: int, *, beside: bool = False) -> Writing:
-        """Begin the sample of a number; `beside` others that are open."""
-        self.cache.length = self.length
-        cache = self.copied(self.cache) if beside else self.cache
+    def drawn(self, how: str, number: int, room: Room | None = None) -> Writing:
+        """Begin the sample of a number."""
         # Not drafted: that would shift which random number meets which token.
-        pick = sampler(_TEMPERATURE, number)
-        return Writing(self.pen, f"drawn with seed {number}, {how}", cache, NoDraft(), pick)
+        pick, room = sampler(_TEMPERATURE, number), room or self._trunk
+        return Writing(self.pen, f"drawn with seed {number}, {how}", room, NoDraft(), pick)
 
     def several(self, how: str, count: int, numbers: Iterator[int]) -> list[Writing]:
         """Begin drafts to be written side by side: all but the first one samples."""
-        drawn = itertools.islice(numbers, count - 1)
-        return [self.greedy(how), *(self.drawn(how, number, beside=True) for number in drawn)]
+        if count == 1:
+            return [self.greedy(how)]
+        first, *rooms = (self.branched(self._trunk) for _ in range(count))
+        drawn = zip(itertools.islice(numbers, count - 1), rooms, strict=True)
+        return [self.greedy(how, first), *(self.drawn(how, *each) for each in drawn)]
+
+    @property
+    def _trunk(self) -> Cache:
+        self.cache.length = self.length
+        return self.cache

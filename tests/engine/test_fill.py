@@ -28,7 +28,7 @@ class ScriptedModel:
 
     mask_vector = torch.zeros(1)
     device = torch.device("cpu")
-    opened, copied = Transformer.opened, Transformer.copied
+    opened, branched = Transformer.opened, Transformer.branched
     is_by_token, draft_head = False, None
 
     def __init__(self, *passes, has_adapter=False):

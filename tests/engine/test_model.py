@@ -1,3 +1,5 @@
+import random
+
 import pytest
 import tiny
 import torch
@@ -118,6 +120,34 @@ def test_a_token_is_the_same_to_the_bit_alone_and_in_company(
         for sizes in ([9], [4, 5], [5, 4], [2, 7]):
             assert torch.equal(decoded(start, sizes), alone)
             assert torch.equal(decoded(start, sizes, [([3, 4, 5, 6, 7], other)]), alone)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_branches_of_a_cache_are_to_the_bit_what_copies_of_it_are(seed):
+    base, rng = tiny.reference(), random.Random(seed)
+    model = Transformer(QuantizedWeights(tiny.config_of(base), tiny.tensors_of(base)))
+    trunk = model.new_cache(3 * BLOCK)
+    known = rng.randrange(BLOCK - 9, 2 * BLOCK)
+    model.encode([i % 90 for i in range(known)], trunk)
+    trunk.keep(known)
+    copies = [model.copied(trunk, trunk.capacity) for _ in range(3)]
+    branches = [model.branched(trunk) for _ in range(3)]
+    assert all(room.length == known for room in branches)
+    for _ in range(12):
+        texts = rng.sample(range(3), rng.choice((1, 2, 3, 3)))
+        runs = [[rng.randrange(90) for _ in range(rng.randrange(1, 6))] for _ in texts]
+        found, expected = (
+            model.decode_each([(run, rooms[i]) for run, i in zip(runs, texts, strict=True)])
+            for rooms in (branches, copies)
+        )
+        for run, i, one, other in zip(runs, texts, found, expected, strict=True):
+            assert torch.equal(one, other)
+            kept = rng.randrange(len(run) + 1)  # the rest of a draft that was refused is forgotten
+            for room in (branches[i], copies[i]):
+                room.keep(kept)
+        if rng.random() < 0.3:  # a text whose end is taken back
+            i = texts[0]
+            branches[i].length = copies[i].length = rng.randrange(known, copies[i].length + 1)
 
 
 @pytest.mark.parametrize("sizes", [[9], [4, 5], [2, 7]])

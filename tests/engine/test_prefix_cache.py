@@ -1,6 +1,7 @@
 import random
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -28,8 +29,8 @@ def following(cache, ids=(1, 2, 3)):
     return MODEL.logits(MODEL.encode(list(ids), cache))
 
 
-def alone(ids):
-    return following(PrefixCache(MODEL).encoded(ids, len(ids) + 3, Control()))
+def alone(ids, then=(1, 2, 3)):
+    return following(PrefixCache(MODEL).encoded(ids, len(ids) + len(then), Control()), then)
 
 
 def test_blocks_hold_what_one_pass_would():
@@ -45,8 +46,7 @@ class Counting:
 
     def __init__(self, config=MODEL.config):
         self.encoded, self.config = [], config
-        self.opened, self.copied = MODEL.opened, MODEL.copied
-        self.is_by_token = MODEL.is_by_token
+        self.opened, self.is_by_token = MODEL.opened, MODEL.is_by_token
 
     def new_cache(self, capacity):
         return MODEL.new_cache(capacity)
@@ -209,27 +209,32 @@ def test_what_is_dropped_for_a_new_one_goes_first(monkeypatch):
     assert len(alive) == 2
 
 
-def test_the_oldest_make_room_for_copies_but_the_last_stays():
-    model = Counting()
-    contexts = PrefixCache(model, megabytes=0)
-    contexts._budget = 3 * MODEL.new_cache(256).num_bytes
-    first, second, third = ([number, *some(30, number)] for number in range(3))
-    for ids in (first, second, third):
-        cache = contexts.encoded(ids, 40, Control())
-    copies = [contexts.copied(cache)]
-    contexts.encoded(second, 40, Control())
-    assert model.encoded == [31] * 3  # the first one had to go
-    copies += [contexts.copied(cache) for _ in range(3)]
-    contexts.encoded(second, 40, Control())
-    assert model.encoded == [31] * 3
-    contexts.encoded(third, 40, Control())
-    assert model.encoded == [31] * 4
-    assert all(torch.equal(following(copy), following(copies[0])) for copy in copies)
-    copies.clear()
-    contexts.encoded(second, 40, Control())
-    contexts.encoded(third, 40, Control())
-    contexts.encoded(second, 40, Control())
-    assert model.encoded == [31] * 5
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_context_that_was_cut_back_is_as_before(is_cancelled):
+    model, ids = Counting(), some(3 * BLOCK)
+    contexts = PrefixCache(model)
+    cache = contexts.encoded(ids, 4 * BLOCK, Control(), 9)
+    state, at = cache.state_at(9), BLOCK
+    with suppress(Cancelled), contexts.cut_back(cache, at, 30):
+        assert torch.equal(following(cache, [3] * 30), alone(ids[:at], [3] * 30))
+        if is_cancelled:
+            raise Cancelled
+    assert cache.length == len(ids)
+    encoded = len(model.encoded)
+    again = contexts.encoded(ids, 4 * BLOCK, Control(), 9)
+    assert again is cache and len(model.encoded) == encoded
+    assert torch.equal(following(cache), alone(ids))
+    assert torch.equal(cache.state_at(9), state)
+
+
+def test_a_context_that_is_cut_back_is_not_copied():
+    contexts, ids = PrefixCache(Counting()), some(3 * BLOCK)
+    cache = contexts.encoded(ids, 4 * BLOCK, Control())
+    with contexts.cut_back(cache, BLOCK, 70), ThreadPoolExecutor(1) as other:
+        MODEL.encode([3] * 70, cache)
+        for text in (ids, [*ids[:-1], 7]):
+            copy = other.submit(contexts.encoded, text, 4 * BLOCK, Control()).result(60)
+            assert torch.equal(following(copy), alone(text))
 
 
 def test_no_cache_goes_past_the_models_positions():

@@ -17,7 +17,8 @@ from engine.tries import Ask, Weighs
 
 EFFORT = EFFORTS[Effort.BALANCED]
 BEFORE, BEHIND = "def f(x):\n    y = ", "\n    return y\n" + "# and so on\n" * 12
-TEXTS = ["x", "x + 1", "x * (" + "x + " * 20 + "1)"]  # the last has more rows than one of logits
+# The last but one has more rows than are read at once by the output, the last by the network.
+TEXTS = ["x", "x + 1", "x * (" + "x + " * 20 + "1)", "x * (" + "x + " * 140 + "1)"]
 SHAPE = HoleShape(BEFORE, BEHIND)
 
 

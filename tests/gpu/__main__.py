@@ -119,7 +119,7 @@ def _recordings(model: Transformer, ids: list[int]) -> dict[str, object]:
     numbers, and by another thread than the one that made it.
     """
     contexts = [PrefixCache(model).encoded(ids[:n], n + 80, Control()) for n in (300, 200, 480)]
-    plain = [Transformer.copied(model, cache) for cache in contexts]
+    plain = [model.copied(cache, cache.capacity) for cache in contexts]
     runs = [[ids[300:304]], [ids[200:202], ids[480:481]], [ids[7:9], ids[20:22]]]
     worst = 0.0
     with ThreadPoolExecutor(1) as other:

@@ -77,7 +77,7 @@ def _run(model: Transformer, prompt: list[int], hole: int, batch: int) -> tuple[
     known = PrefixCache(model).encoded(prompt[:-1], len(prompt) + hole, Control())
     wait_for(model.device)
     read = time.perf_counter()
-    caches = [known, *(model.copied(known) for _ in range(batch - 1))]
+    caches = [known] if batch == 1 else [model.branched(known) for _ in range(batch)]
     strands = [Strand(cache, prompt[-1:], NoDraft()) for cache in caches]
     passes = Passes(model)
     passes.advance(strands, adapted=True)

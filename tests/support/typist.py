@@ -23,7 +23,7 @@ class Typist:
     mask_vector = draft_head = None
     is_by_token = False
     device = torch.device("cpu")
-    opened, copied = Transformer.opened, Transformer.copied
+    opened, branched = Transformer.opened, Transformer.branched
 
     def __init__(self, answer):
         self._answer = answer
