@@ -25,28 +25,31 @@ _WHOLE = 2  # times as many tokens as another fill may have, for the rest of a f
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A draft as a replacement, with its verdict, and whether the lines about it go with it."""
+    """A draft as a replacement, with its verdict, and whether nothing is to be mended about it."""
 
     replacement: Replacement
     verdict: Verdict
     draft: Draft
-    joins: bool
+    is_sound: bool
     weight: float  # how well it fits, among the others
 
 
 def _rank(judged: _Judged) -> tuple[bool, bool, bool, float]:
-    """Return what sorts the best first: what is offered, joins and ends, then what fits best."""
+    """Return what sorts the best first: what is offered, sound and ends, then what fits best."""
     ok = judged.verdict.ok
-    return not ok, ok and not judged.joins, ok and judged.draft.is_cut_off, -judged.weight
+    return not ok, ok and not judged.is_sound, ok and judged.draft.is_cut_off, -judged.weight
 
 
 def _is_enough(found: Collection[_Judged], wanted: int) -> bool:
-    """Tell whether there are as many as wanted; one that is cut off is worth one try more.
+    """Tell whether there are as many as wanted; one with a flaw is worth one try more.
 
     But not many: where one draft finds no end, most do not.
     """
-    good = [judged for judged in found if judged.verdict.ok and judged.joins]
-    return len(good) >= wanted + any(judged.draft.is_cut_off for judged in good)
+    offered = [judged for judged in found if judged.verdict.ok]
+    good = [judged for judged in offered if judged.is_sound]
+    return len(good) >= wanted + any(judged.draft.is_cut_off for judged in good) or (
+        len(offered) > wanted
+    )
 
 
 class Editor:
@@ -240,8 +243,8 @@ class Editor:
             text = with_line_end(text, line_end(request.text))
             replacement = Replacement(span, text)
             verdict = judge.verdict(replacement, is_cut_off=draft.is_cut_off)
-            joined = not verdict.ok or judge.joins(replacement)
-            yield _Judged(replacement, verdict, draft, joined, draft.score)
+            is_sound = not verdict.ok or judge.is_sound(replacement)
+            yield _Judged(replacement, verdict, draft, is_sound, draft.score)
             # Moved or cut, a placeholder is still one, and what is there already is no better.
             if verdict.ok or verdict in (UNWRITTEN, NO_CHANGE):
                 return

@@ -14,6 +14,7 @@ from grammars.endings import breaks_off, comments_out, is_comment, joins, unkept
 from grammars.faults import is_mended
 from grammars.holes import is_unwritten
 from grammars.lines import indentation, line_end, with_line_end
+from grammars.names import unbound_reads
 from grammars.span import Replacement, Span, apply, landed
 from grammars.symbols import defines, definitions_in
 from grammars.validation import validate
@@ -81,16 +82,19 @@ class Judge:
         return verdict
 
     def joins(self, replacement: Replacement) -> bool:
-        """Tell whether a fill leaves nothing to mend about it; who types will go on anyway."""
-        if self.request.instruction is not None or self.request.priority is Priority.TYPING:
-            return True
-        return joins(*self.applied(replacement), self.request.language)
+        """Tell whether a fill leaves nothing to mend about it."""
+        return self._is_unfinished or joins(*self.applied(replacement), self.request.language)
+
+    def is_sound(self, replacement: Replacement) -> bool:
+        """Tell whether a fill joins, and leaves no name to be read that nothing binds."""
+        return self._is_unfinished or (self.joins(replacement) and not self._unbound(replacement))
 
     def reviewer(self, span: Span, shape: HoleShape) -> Review | None:
         """Return what looks at a fill when the model ends it; None for a rewrite.
 
-        A placeholder is taken back, and so is, for once, an empty value that is all a function of
-        something returns; where syntax or the function's signature ask for more, it goes on.
+        A placeholder is taken back, and so is a name that nothing binds and, for once, an empty
+        value that is all a function of something returns; where syntax or the function's signature
+        ask for more, it goes on.
         """
         if self.request.instruction is not None:
             return None
@@ -114,9 +118,18 @@ class Judge:
                 return beginning
             if breaks_off(*self.applied(replacement), self.request.language):
                 return len(text)
+            if (at := self._first_unbound(replacement)) is not None:
+                fitted = with_line_end(fill[:at], "\n")
+                begins = text.find(shape.fit(text).rstrip())
+                return begins + len(fitted) if begins >= 0 else None
             return len(text) if self._owed(replacement) else None
 
         return review
+
+    @property
+    def _is_unfinished(self) -> bool:
+        """Whether what is about an edit may be as it is: who types will go on anyway."""
+        return self.request.instruction is not None or self.request.priority is Priority.TYPING
 
     @property
     def _is_whole(self) -> bool:
@@ -132,6 +145,16 @@ class Judge:
 
         # A placeholder moved out of its function, below the docstring, is one as well.
         return is_hole(text) or is_hole(indentation(span.of(self.request.text)) + text.lstrip())
+
+    def _unbound(self, replacement: Replacement) -> list[Span]:
+        """Return where a fill, or what is behind it, reads a name that nothing binds."""
+        return unbound_reads(*self.applied(replacement), self.request.language)
+
+    def _first_unbound(self, replacement: Replacement) -> int | None:
+        """Return where in its text a fill reads such a name first, None if it does not."""
+        _, place = self.applied(replacement)
+        inside = (read.start for read in self._unbound(replacement) if read.end <= place.end)
+        return next((start - place.start for start in inside), None)
 
     def _owed(self, replacement: Replacement) -> str | None:
         """Return what the function that a fill ends promises and does not return."""

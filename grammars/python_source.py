@@ -19,7 +19,7 @@ from grammars.span import Span
 MAX_CHARS = 1 << 19  # the compiler holds the interpreter's lock, about a second at this size
 
 # Before 3.12 all threads share the count of how deep a tree is (python/cpython#106905).
-_ONE_AT_A_TIME = Lock()
+ONE_AT_A_TIME = Lock()
 
 _ON_LINE = re.compile(r" on line \d+")
 
@@ -41,7 +41,7 @@ def compile_fault(source: str) -> CompileFault | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with _ONE_AT_A_TIME:
+            with ONE_AT_A_TIME:
                 compile(source, "<edit>", "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
     except SyntaxError as error:
         message = _ON_LINE.sub("", error.msg)

@@ -80,6 +80,21 @@ def test_the_end_of_a_fill_is_reviewed():
 
 
 @pytest.mark.parametrize("single_line", [False, True])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_name_that_nothing_binds_is_taken_back(single_line, end):
+    editor, seen = scripted(*["    return x\n"] * 9)
+    text = PROMISE.replace("\r\n", end)
+    start = text.index("    ...")
+    span = Span(start, start + len(f"    ...{end}"))
+    editor.edit(request(text, [span], language="python", single_line=single_line), Control())
+    review = seen[0].review
+    written = "\n    # ü\n    x += y\n    return (x +\n        z + w)"
+    expected = None if single_line else written.index("z")
+    assert review(written) == expected
+    assert review("    y = x\n    return y\n") is None
+
+
+@pytest.mark.parametrize("single_line", [False, True])
 def test_an_empty_value_is_doubted_once(single_line):
     editor, seen = scripted(*["    return x\n"] * 9)
     start = PROMISE.index("    ...")
@@ -136,6 +151,22 @@ def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(optio
     asked = request(SEAM, (Span(at, at),), language="python", candidates=1, **options)
     best = editor.edit(asked, Control()).best
     assert (best.replacements[0].text, best.verdict.ok) == expected
+
+
+@pytest.mark.parametrize("priority", [Priority.EXPLICIT, Priority.TYPING])
+@pytest.mark.parametrize("drafts", ["zx", "zzx", "zzzzzzz"])
+def test_a_fill_that_reads_what_nothing_binds_gives_way_to_one_that_does_not(drafts, priority):
+    text = "def f(x):\n    ...\n    return y\n"
+    span = Span(text.index("..."), text.index("...") + 3)
+    tries = iter([Draft(f"y = {name}", 3, -n) for n, name in enumerate(drafts)])
+    editor = Editor(SimpleNamespace(tries=lambda *_: tries))
+    asked = request(text, [span], language="python", priority=priority, effort=Effort.BALANCED)
+    best = editor.edit(asked, Control()).best
+    assert best.verdict.ok
+    is_found = "x" in drafts and priority is Priority.EXPLICIT
+    assert best.replacements[0].text == ("y = x" if is_found else "y = z")
+    tried = {Priority.EXPLICIT: min(len(drafts), 3), Priority.TYPING: 1}[priority]
+    assert len(list(tries)) == len(drafts) - tried
 
 
 def test_a_fill_that_is_cut_off_gives_way_to_one_that_ends():
