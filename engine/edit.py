@@ -40,15 +40,15 @@ def _rank(judged: _Judged) -> tuple[bool, bool, bool, float]:
     return not ok, ok and not judged.is_sound, ok and judged.draft.is_cut_off, -judged.weight
 
 
-def _is_enough(found: Collection[_Judged], wanted: int) -> bool:
+def _is_enough(found: Collection[_Judged], wanted: int, num_unsound: int) -> bool:
     """Tell whether there are as many as wanted; one with a flaw is worth one try more.
 
-    But not many: where one draft finds no end, most do not.
+    But not many: where one draft finds no end, or reads what nothing binds, most do so.
     """
     offered = [judged for judged in found if judged.verdict.ok]
     good = [judged for judged in offered if judged.is_sound]
     return len(good) >= wanted + any(judged.draft.is_cut_off for judged in good) or (
-        len(offered) > wanted
+        len(offered) >= wanted < num_unsound
     )
 
 
@@ -190,6 +190,7 @@ class Editor:
         weigher = self._weigher(request, shape)
         drafts = max(wanted, request.candidates or (effort.drafts if weigher else 1))
         found: dict[str, _Judged] = {}
+        num_unsound = 0  # of the drafts that are offered; some may be alike
         tries = self._tries(request, shape, effort, control, drafts)
         try:
             for number, draft in enumerate(itertools.islice(tries, drafts + effort.repair_rounds)):
@@ -197,7 +198,8 @@ class Editor:
                     text = judged.replacement.text
                     control.judged(draft, text, judged.verdict)
                     found.setdefault(text, judged)
-                if number + 1 >= drafts and _is_enough(found.values(), wanted):
+                    num_unsound += judged.verdict.ok and not judged.is_sound
+                if number + 1 >= drafts and _is_enough(found.values(), wanted, num_unsound):
                     break
             if weigher:
                 found = _weighed(weigher, shape, found, effort, control)

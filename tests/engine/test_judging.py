@@ -154,7 +154,7 @@ def test_a_fill_that_leaves_its_seam_broken_gives_way_to_one_that_mends_it(optio
 
 
 @pytest.mark.parametrize("priority", [Priority.EXPLICIT, Priority.TYPING])
-@pytest.mark.parametrize("drafts", ["zx", "zzx", "zzzzzzz"])
+@pytest.mark.parametrize("drafts", ["zx", "zwx", "zzx", "zzzzzzz"])
 def test_a_fill_that_reads_what_nothing_binds_gives_way_to_one_that_does_not(drafts, priority):
     text = "def f(x):\n    ...\n    return y\n"
     span = Span(text.index("..."), text.index("...") + 3)
@@ -163,9 +163,9 @@ def test_a_fill_that_reads_what_nothing_binds_gives_way_to_one_that_does_not(dra
     asked = request(text, [span], language="python", priority=priority, effort=Effort.BALANCED)
     best = editor.edit(asked, Control()).best
     assert best.verdict.ok
-    is_found = "x" in drafts and priority is Priority.EXPLICIT
+    is_found = drafts[1] == "x" and priority is Priority.EXPLICIT
     assert best.replacements[0].text == ("y = x" if is_found else "y = z")
-    tried = {Priority.EXPLICIT: min(len(drafts), 3), Priority.TYPING: 1}[priority]
+    tried = {Priority.EXPLICIT: 2, Priority.TYPING: 1}[priority]
     assert len(list(tries)) == len(drafts) - tried
 
 

@@ -7,8 +7,8 @@ from engine.protocol import EditRequest
 from engine.shared import SharedEngine, ask_engines
 from grammars.span import Span
 
-TEXT = "def double(x):\n    return \n"
-AT = TEXT.index("\n", 15)
+TEXT = "def double(x):\n    return \n\n\ndef first():\n    return 1\n"
+AT = TEXT.index("return ") + len("return ")
 REQUEST = EditRequest(text=TEXT, spans=(Span(AT, AT),), language="python", max_tokens=32)
 
 
