@@ -118,7 +118,7 @@ class Judge:
                 return beginning
             if breaks_off(*self.applied(replacement), self.request.language):
                 return len(text)
-            if (at := self._first_unbound(replacement)) is not None:
+            if not self._is_unfinished and (at := self._first_unbound(replacement)) is not None:
                 fitted = with_line_end(fill[:at], "\n")
                 begins = text.find(shape.fit(text).rstrip())
                 return begins + len(fitted) if begins >= 0 else None
@@ -146,7 +146,7 @@ class Judge:
         # A placeholder moved out of its function, below the docstring, is one as well.
         return is_hole(text) or is_hole(indentation(span.of(self.request.text)) + text.lstrip())
 
-    def _unbound(self, replacement: Replacement) -> list[Span]:
+    def _unbound(self, replacement: Replacement) -> tuple[Span, ...]:
         """Return where a fill, or what is behind it, reads a name that nothing binds."""
         return unbound_reads(*self.applied(replacement), self.request.language)
 

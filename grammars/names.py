@@ -8,6 +8,7 @@ import re
 import symtable
 import warnings
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import TypeGuard
 
 from grammars.lines import LineIndex
@@ -23,7 +24,8 @@ _IMPORTS_ALL = re.compile(r"^[ \t]*from\s+\S+\s+import\s*\*", re.MULTILINE)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def unbound_reads(text: str, place: Span, language_id: str) -> list[Span]:
+@lru_cache(maxsize=8)  # asked for when a draft ends, and when it is judged
+def unbound_reads(text: str, place: Span, language_id: str) -> tuple[Span, ...]:
     """Return where a function reads, at a place or behind it, names that nothing binds.
 
     What it reads before the place, or another function reads, is left out: something that cannot be
@@ -31,7 +33,7 @@ def unbound_reads(text: str, place: Span, language_id: str) -> list[Span]:
     file that imports all there is in a module.
     """
     if language_id != "python" or len(text) > MAX_CHARS or _IMPORTS_ALL.search(text):
-        return []
+        return ()
     source = text.removeprefix("\ufeff")
     try:
         with warnings.catch_warnings(), ONE_AT_A_TIME:
@@ -39,7 +41,7 @@ def unbound_reads(text: str, place: Span, language_id: str) -> list[Span]:
             tree = ast.parse(source)
             module = symtable.symtable(source, "<edit>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return []
+        return ()
     lines, visible = LineIndex(text), place.visible(text)
     first, last = lines.line_at(visible.start) + 1, lines.line_at(visible.end) + 1
     here = {
@@ -59,7 +61,7 @@ def unbound_reads(text: str, place: Span, language_id: str) -> list[Span]:
             own = {_span(node, lines): node.id for node in nodes}
             elsewhere |= {name for span, name in own.items() if span.start < visible.start}
             reads |= own
-    return sorted(span for span, name in reads.items() if name not in elsewhere)
+    return tuple(sorted(span for span, name in reads.items() if name not in elsewhere))
 
 
 def _bound(module: symtable.SymbolTable) -> set[str]:

@@ -92,6 +92,9 @@ def test_a_name_that_nothing_binds_is_taken_back(single_line, end):
     expected = None if single_line else written.index("z")
     assert review(written) == expected
     assert review("    y = x\n    return y\n") is None
+    typed = request(text, [span], language="python", priority=Priority.TYPING)
+    editor.edit(typed, Control())
+    assert seen[-1].review(written) is None  # who types will bind it
 
 
 @pytest.mark.parametrize("single_line", [False, True])

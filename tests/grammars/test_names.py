@@ -36,7 +36,7 @@ def names(fill, module=MODULE, language="python"):
     start = module.index("$")
     text = module.replace("$", fill)
     found = unbound_reads(text, Span(start, start + len(fill)), language)
-    assert found == sorted(found)
+    assert list(found) == sorted(found)
     return [span.of(text) for span in found]
 
 
